@@ -1,0 +1,152 @@
+"""What may be asked for, with its limits. A request that parses can be done."""
+
+import unicodedata
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+
+from komadori.domain.ids import JobId
+from komadori.domain.story import Character, Drawing, Style
+from komadori.errors import RequestRejected
+
+STORY_MIN_CHARS = 50
+STORY_MAX_CHARS = 20_000
+PANELS_MAX = 60
+CAST_MAX = 12
+REQUEST_MAX_CHARS = 1_000
+SEED_MAX = 2**31 - 1
+_ALLOWED_CONTROLS = frozenset("\n\t")
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoryboardRequest(_Request):
+    """Draw this story in so many panels."""
+
+    story: str
+    panels: int
+    style: Style = Style()
+    characters: tuple[Character, ...] = ()
+
+    @field_validator("story")
+    @classmethod
+    def _story_is_readable(cls, story: str) -> str:
+        story = story.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").strip()
+        _refuse_controls(story)
+        length = len(story)
+        if length < STORY_MIN_CHARS or length > STORY_MAX_CHARS:
+            raise RequestRejected(
+                f"The story has {length:,} characters; it needs {STORY_MIN_CHARS} to "
+                f"{STORY_MAX_CHARS:,}.",
+                code="story_length",
+                length=length,
+                least=STORY_MIN_CHARS,
+                most=STORY_MAX_CHARS,
+            )
+        if not any(unicodedata.category(char).startswith(("L", "N")) for char in story):
+            raise RequestRejected("The story has no words in it.", code="story_has_no_words")
+        return story
+
+    @field_validator("panels")
+    @classmethod
+    def _panels_in_range(cls, panels: int) -> int:
+        if not 1 <= panels <= PANELS_MAX:
+            raise RequestRejected(
+                f"{panels} panels were asked for; 1 to {PANELS_MAX} are possible.",
+                code="panels_range",
+                panels=panels,
+                most=PANELS_MAX,
+            )
+        return panels
+
+    @field_validator("characters")
+    @classmethod
+    def _cast_is_told_apart(cls, cast: tuple[Character, ...]) -> tuple[Character, ...]:
+        if len(cast) > CAST_MAX:
+            raise RequestRejected(
+                f"{len(cast)} characters were given; at most {CAST_MAX} are possible.",
+                code="cast_size",
+                most=CAST_MAX,
+            )
+        seen: set[str] = set()
+        for character in cast:
+            _refuse_controls(character.name + character.description)
+            if character.name in seen:
+                raise RequestRejected(
+                    f"Two characters are called {character.name!r}; each needs a name of its own.",
+                    code="cast_names",
+                    name=character.name,
+                )
+            seen.add(character.name)
+        return cast
+
+    @field_validator("style")
+    @classmethod
+    def _style_is_readable(cls, style: Style) -> Style:
+        _refuse_controls("".join(style.model_dump().values()))
+        return style
+
+
+class PanelRequest(_Request):
+    """Draw one panel of a storyboard again. `drawing` already carries the wish and the seed."""
+
+    job_id: JobId
+    drawing: Drawing
+
+
+def wish(text: str) -> str:
+    """Return a modification request, stripped, or refuse it.
+
+    Raises:
+        RequestRejected: it is too long or holds control characters.
+    """
+    text = text.strip()
+    _refuse_controls(text)
+    if len(text) > REQUEST_MAX_CHARS:
+        raise RequestRejected(
+            f"The request has {len(text):,} characters; at most {REQUEST_MAX_CHARS:,} are allowed.",
+            code="wish_length",
+            length=len(text),
+            most=REQUEST_MAX_CHARS,
+        )
+    return text
+
+
+def parse_storyboard(data: dict[str, Any]) -> StoryboardRequest:
+    """Build a request from plain JSON values.
+
+    Raises:
+        RequestRejected: naming the field, what is wrong with it and what is allowed.
+    """
+    try:
+        return StoryboardRequest.model_validate(data)
+    except ValidationError as exc:
+        raise _rejected(exc.errors()[0]) from exc
+
+
+def _rejected(error: ErrorDetails) -> RequestRejected:
+    field = ".".join(str(part) for part in error["loc"])
+    reason = error["msg"]
+    if error["type"] == "extra_forbidden":
+        known = ", ".join(Style.model_fields if field.startswith("style") else Character.model_fields)
+        reason = f"there is no such field; known are {known}"
+    return RequestRejected(
+        f"{field}: {reason}.", code="field_invalid", field=field, reason=reason
+    )
+
+
+def _refuse_controls(text: str) -> None:
+    for index, char in enumerate(text):
+        if char in _ALLOWED_CONTROLS:
+            continue
+        if unicodedata.category(char) in {"Cc", "Cs"}:
+            raise RequestRejected(
+                f"Character {index + 1} is the control character U+{ord(char):04X}; "
+                "only text, line breaks and tabs are allowed.",
+                code="control_character",
+                at=index + 1,
+                point=f"U+{ord(char):04X}",
+            )

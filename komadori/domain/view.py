@@ -1,0 +1,123 @@
+"""What a follower sees of a job: one immutable picture of it, shared by all who watch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from komadori.domain.ids import ArtifactId, JobId, StepId
+from komadori.domain.states import JobKind, JobState, Stage, StepKind, StepState
+from komadori.domain.story import Line, Scene, Shot
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why something failed or waits. `code` is for the page's words, `message` is English."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    """One step as it stands now. Times are seconds since the epoch (UTC)."""
+
+    id: StepId
+    kind: StepKind
+    number: int
+    state: StepState
+    attempt: int
+    progress: float
+    message: str
+    problem: Problem | None
+    started_at: float | None
+    ended_at: float | None
+    timings: Mapping[str, float]
+    """Seconds by stage of the last attempt, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelView:
+    """One panel of a storyboard: its words, and its picture once there is one."""
+
+    number: int
+    scene: Scene
+    text: str
+    shot: Shot
+    characters: tuple[str, ...]
+    dialogue: tuple[Line, ...]
+    state: StepState
+    problem: Problem | None
+    picture: ArtifactId | None
+    version: int
+    """The version shown; 0 while there is none."""
+    versions: int
+    """How many versions there are."""
+    redo: JobId | None
+    """The open job that draws it again, if any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A job as it stands now. Times are seconds since the epoch (UTC)."""
+
+    id: JobId
+    kind: JobKind
+    state: JobState
+    stage: Stage | None
+    title: str
+    progress: float
+    """0 to 1."""
+    position: int | None
+    """How many jobs are before it, plus one; None unless it is QUEUED."""
+    eta_s: float | None
+    problem: Problem | None
+    steps_total: int
+    steps_done: int
+    steps_failed: int
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    deleted: bool
+    target: JobId | None
+    """For a panel job: the storyboard whose panel is drawn again."""
+    request: Mapping[str, Any]
+    """The request as it was stored. In lists it is left out (empty)."""
+    source: str | None
+    """Who split the story: "rules" or "llm"; None before."""
+    steps: tuple[StepView, ...]
+    panels: tuple[PanelView, ...]
+    sequence: int
+    """Grows with every change of the job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One line of a job's log."""
+
+    sequence: int
+    at: float
+    kind: str
+    """What happened, as a code: "submitted", "step_completed", "worker_died" and so on."""
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionView:
+    """One kept version of a panel's picture."""
+
+    version: int
+    picture: ArtifactId
+    is_current: bool
+    made_at: float
+    wish: str
+    seed: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPart(Generic[T]):
+    """A part of a longer list."""
+
+    items: tuple[T, ...]
+    total: int

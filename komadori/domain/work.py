@@ -1,0 +1,125 @@
+"""What the queue and the pipeline hand each other, so that neither has to know the other."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from komadori.domain.ids import ArtifactId, JobId
+from komadori.domain.job import Job, Step
+from komadori.domain.states import Lane, Stage, StepKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewStep:
+    """A step that a plan wants. A higher `priority` is claimed first."""
+
+    kind: StepKind
+    number: int
+    payload: Mapping[str, Any]
+    lane: Lane = Lane.IMAGE
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The next stage of a job and its steps. No steps: the job has nothing left to do."""
+
+    stage: Stage | None = None
+    steps: tuple[NewStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A file that the artifact store holds. Sizes in bytes and pixels."""
+
+    id: ArtifactId
+    media_type: str
+    size_bytes: int
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewArtifact:
+    """A stored file that a step offers as its result.
+
+    It becomes the current version of `slot` ("panel-003") of `job_id` if the step's result is
+    accepted, and is removed if it is not. `about` says how it was made (JSON).
+    """
+
+    job_id: JobId
+    slot: str
+    file: StoredFile
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """What a step brings back: plain JSON for the next stage, and files."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: tuple[NewArtifact, ...] = ()
+
+
+class FileStore(Protocol):
+    """Where files are kept by their artifact id."""
+
+    def put_picture(self, data: bytes) -> StoredFile:
+        """Check and keep a picture under a new id, with its thumbnail.
+
+        Raises:
+            RequestRejected: the bytes are not a picture we take; the message says why.
+        """
+
+    def read(self, artifact_id: ArtifactId) -> bytes:
+        """Return the whole file. Raises FileNotFoundError when it is gone."""
+
+    def path(self, artifact_id: ArtifactId, *, thumbnail: bool = False) -> Path:
+        """Return where the file lies."""
+
+    def remove(self, artifact_id: ArtifactId) -> None:
+        """Forget the file and its thumbnail; none there is fine."""
+
+
+class StepContext(Protocol):
+    """What a step may use of the world around it."""
+
+    @property
+    def job(self) -> Job:
+        """The job that the step belongs to."""
+
+    @property
+    def step(self) -> Step:
+        """The step itself."""
+
+    @property
+    def files(self) -> FileStore:
+        """Where results are put and references are read."""
+
+    def report(self, fraction: float, message: str = "") -> None:
+        """Tell how far the step is (0 to 1). Cheap; may be called as often as one likes."""
+
+    def timed(self, stage: str) -> AbstractContextManager[None]:
+        """Time a part of the step for the waterfall."""
+
+
+class RunStep(Protocol):
+    """Does a step's work; the pipeline's one entrance."""
+
+    async def __call__(self, context: StepContext) -> StepResult:
+        """Do the work.
+
+        Raises:
+            BackendRefused: it will fail again in the same way.
+            Exception: anything else is tried again, as often as the settings say.
+        """
+
+
+PlanJob = Callable[[Job, Sequence[Step]], Plan]
+"""Given a job whose steps (all of them given) have all ended, return what comes next.
+
+Called with no steps at all, it returns the first stage.
+"""

@@ -1,0 +1,61 @@
+"""The error tree. A class exists because a caller acts differently on it.
+
+KomadoriError
+├── RequestRejected     the caller must change what was asked; nothing was stored
+│   └── NotFound        no such thing in this session (someone else's looks the same)
+├── LeaseLost           the step was taken away from this worker; its result is thrown away
+├── InvalidTransition   a state change that the transition table does not allow
+└── BackendError        a server or model that we called
+    ├── BackendRefused  it will refuse again: fix the request
+    └── BackendDown     it did not answer: try again later
+"""
+
+from typing import Any
+
+
+class KomadoriError(Exception):
+    """Any error of ours."""
+
+
+class RequestRejected(KomadoriError):
+    """A request that cannot be accepted as it is.
+
+    `code` names the reason for the page, which says it in the reader's language with `facts`;
+    the message itself is the English sentence for logs and API callers.
+    """
+
+    def __init__(self, message: str, *, code: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.facts = facts
+
+
+class NotFound(RequestRejected):
+    """There is no such thing in this session."""
+
+    def __init__(self, what: str, name: object) -> None:
+        super().__init__(
+            f"There is no {what} {str(name)[:80]!r} in this session. Check the id and the session key.",
+            code=f"{what}_not_found",
+            name=str(name)[:80],
+        )
+
+
+class LeaseLost(KomadoriError):
+    """The step is no longer ours: its lease ran out, or it was cancelled."""
+
+
+class InvalidTransition(KomadoriError):
+    """A state change that the transition table does not allow."""
+
+
+class BackendError(KomadoriError):
+    """A server or model that we called could not do the work."""
+
+
+class BackendRefused(BackendError):
+    """The backend refuses this request, and will again."""
+
+
+class BackendDown(BackendError):
+    """The backend did not answer."""
