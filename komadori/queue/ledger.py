@@ -1,0 +1,289 @@
+"""The ledger: hands steps to workers under a lease, and takes results only from who holds it."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import psutil
+from sqlalchemy import Connection, RowMapping, text
+
+from komadori.domain.job import Job, Step
+from komadori.domain.states import JobState, Lane, StepState
+from komadori.domain.view import Problem
+from komadori.domain.work import PlanJob, StepResult
+from komadori.errors import LeaseLost
+from komadori.queue.artifact_rows import add_artifacts
+from komadori.queue.open_job import OpenJob, json_or_none
+from komadori.queue.rows import step_of
+from komadori.queue.store import Store
+
+MAX_DEATHS = 3
+"""A step that took so many workers with it is not tried again."""
+
+# Loose index scan over ix_steps_claim: best priority, then the session with the least running,
+# then age. `deaths < 2`: what killed two workers runs alone, see _claim_alone.
+_BEST = text(
+    """
+    WITH RECURSIVE
+    best(priority) AS (
+        SELECT max(priority) FROM steps
+        WHERE lane = :lane AND state = 'QUEUED' AND deaths < 2),
+    waiting(session_id) AS (
+        SELECT min(session_id) FROM steps
+        WHERE lane = :lane AND state = 'QUEUED' AND priority = (SELECT priority FROM best)
+        UNION ALL
+        SELECT (SELECT min(q.session_id) FROM steps q
+                WHERE q.lane = :lane AND q.state = 'QUEUED'
+                  AND q.priority = (SELECT priority FROM best)
+                  AND q.session_id > waiting.session_id)
+        FROM waiting WHERE waiting.session_id IS NOT NULL),
+    ranked AS (
+        SELECT session_id,
+               (SELECT count(*) FROM steps r WHERE r.lane = :lane AND r.state = 'RUNNING'
+                  AND r.session_id = waiting.session_id) AS load,
+               (SELECT min(q.created_at) FROM steps q
+                WHERE q.lane = :lane AND q.state = 'QUEUED' AND q.deaths < 2
+                  AND q.priority = (SELECT priority FROM best)
+                  AND q.session_id = waiting.session_id) AS age
+        FROM waiting WHERE session_id IS NOT NULL),
+    chosen AS (
+        SELECT session_id FROM ranked WHERE age IS NOT NULL ORDER BY load, age LIMIT 1)
+    SELECT id, job_id FROM steps
+    WHERE lane = :lane AND state = 'QUEUED' AND deaths < 2
+      AND priority = (SELECT priority FROM best)
+      AND session_id = (SELECT session_id FROM chosen)
+    ORDER BY created_at, number LIMIT 1
+    """
+)
+_ALONE = text(
+    "SELECT id, job_id, state, host FROM steps"
+    " WHERE lane = :lane AND deaths >= 2 AND state IN ('QUEUED', 'RUNNING')"
+)
+_RUNNING_HERE = text("SELECT 1 FROM steps WHERE state = 'RUNNING' AND host = :host LIMIT 1")
+_TAKE = text(
+    "UPDATE steps SET state = 'RUNNING', token = token + 1, attempt = attempt + 1, host = :host,"
+    " pid = :pid, pid_started = :pid_started, lease_until = :lease_until, started_at = :now,"
+    " ended_at = NULL, not_before = NULL, progress = 0, message = '', error_code = NULL,"
+    " error = NULL, timings = NULL, seq = :seq WHERE id = :id AND state = 'QUEUED' RETURNING *"
+)
+_RENEW = text(
+    "UPDATE steps SET lease_until = :lease_until WHERE id = :id AND token = :token"
+    " AND state = 'RUNNING'"
+)
+_PROGRESS = text(
+    "UPDATE steps SET lease_until = :lease_until, progress = :progress, message = :message,"
+    " seq = :seq WHERE id = :id AND token = :token AND state = 'RUNNING'"
+)
+_END = text(
+    "UPDATE steps SET state = :state, result = :result, error_code = :error_code, error = :error,"
+    " timings = :timings, not_before = :not_before, failures = failures + :failed,"
+    " deaths = deaths + :died, lease_until = NULL, ended_at = :ended_at, progress = :progress,"
+    " message = '', seq = :seq WHERE id = :id AND token = :token AND state = 'RUNNING'"
+    " RETURNING *"
+)
+_ATTEMPT = text(
+    "INSERT INTO attempts (step_id, attempt, job_id, kind, number, outcome, error, host, pid,"
+    " timings, seq, started_at, ended_at) VALUES (:id, :attempt, :job_id, :kind, :number,"
+    " :outcome, :error, :host, :pid, :timings, :seq, :started_at, :now)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process, told apart from later ones with the same pid by its start time."""
+
+    host: str
+    pid: int
+    pid_started: float
+
+
+@cache
+def _worker_of(pid: int) -> Worker:
+    return Worker(socket.gethostname(), pid, psutil.Process(pid).create_time())
+
+
+def this_worker() -> Worker:
+    """Return the process that calls."""
+    return _worker_of(os.getpid())
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A step that this worker holds. Only the newest `token` may write its result."""
+
+    job: Job
+    step: Step
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How an attempt ended. `outcome` is the word of the attempts table."""
+
+    outcome: str
+    result: StepResult | None = None
+    problem: Problem | None = None
+    may_retry: bool = False
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a lease lasts, and how often and after what delay a failed step is tried again."""
+
+    lease_s: float = 15.0
+    retries: int = 3
+    retry_delay_s: float = 60.0
+
+
+class Ledger:
+    """The worker's side of the store: claim, renew, finish."""
+
+    def __init__(self, store: Store, plan: PlanJob, limits: Limits) -> None:
+        self.store = store
+        self.plan = plan
+        self.limits = limits
+
+    def claim_next(self, lane: Lane) -> Claim | None:
+        """Take the best queued step of a lane, or return None when there is none."""
+        with self.store.write() as connection:
+            return self._claim(connection, lane)
+
+    def finish(self, claim: Claim, ending: Ending, *, then_claim: Lane | None = None) -> Claim | None:
+        """Write how the attempt ended and, in the same transaction, take the next step.
+
+        Raises:
+            LeaseLost: the step is no longer this worker's; nothing was written.
+        """
+        with self.store.write() as connection:
+            now = self.store.now(connection)
+            job = OpenJob.lock(connection, claim.step.job_id, now)
+            if job is None or not end_attempt(job, claim, ending, self.limits):
+                raise LeaseLost(f"step {claim.step.id}: its lease was lost, the result is dropped")
+            job.settle(self.plan)
+            job.save()
+            return self._claim(connection, then_claim) if then_claim else None
+
+    def renew(self, claim: Claim, progress: tuple[float, str] | None = None) -> bool:
+        """Prolong the lease, and write progress if there is any. False: the step is lost."""
+        with self.store.write() as connection:
+            now = self.store.now(connection)
+            values: dict[str, Any] = {
+                "id": claim.step.id,
+                "token": claim.token,
+                "lease_until": now + self.limits.lease_s,
+            }
+            if progress is None:
+                return bool(connection.execute(_RENEW, values).rowcount)
+            job = OpenJob.lock(connection, claim.step.job_id, now)
+            if job is None:
+                return False
+            values |= {"progress": progress[0], "message": progress[1], "seq": job.next_seq()}
+            job.save()
+            return bool(connection.execute(_PROGRESS, values).rowcount)
+
+    def is_cancelling(self, claim: Claim) -> bool:
+        """Whether the job of a claimed step is being cancelled."""
+        query = text("SELECT state FROM jobs WHERE id = :id")
+        with self.store.read() as connection:
+            state = connection.execute(query, {"id": claim.step.job_id}).scalar_one_or_none()
+        return state == JobState.CANCELLING.value
+
+    def _claim(self, connection: Connection, lane: Lane) -> Claim | None:
+        now = self.store.now(connection)
+        while (best := self._best(connection, lane)) is not None:
+            job = OpenJob.lock(connection, best.job_id, now)
+            taken = self._take(connection, job, best.id) if job else None
+            if job and taken:
+                job.move(JobState.RUNNING)
+                job.save()
+                return Claim(job.job, step_of(taken), taken["token"])
+        return None
+
+    def _best(self, connection: Connection, lane: Lane) -> Any:
+        alone = connection.execute(_ALONE, {"lane": lane.value}).all()
+        if not alone:
+            return connection.execute(_BEST, {"lane": lane.value}).first()
+        return self._best_alone(connection, alone)
+
+    def _best_alone(self, connection: Connection, alone: Any) -> Any:
+        """What killed two workers waits until this machine is empty, and nothing joins it."""
+        here = {"host": this_worker().host}
+        if connection.execute(_RUNNING_HERE, here).first():
+            return None
+        return next((row for row in alone if row.state == StepState.QUEUED), None)
+
+    def _take(self, connection: Connection, job: OpenJob, step_id: str) -> Any:
+        worker = this_worker()
+        values = {
+            "id": step_id,
+            "host": worker.host,
+            "pid": worker.pid,
+            "pid_started": worker.pid_started,
+            "lease_until": job.now + self.limits.lease_s,
+            "now": job.now,
+            "seq": job.next_seq(),
+        }
+        return connection.execute(_TAKE, values).mappings().one_or_none()
+
+
+def end_attempt(job: OpenJob, claim: Claim, ending: Ending, limits: Limits) -> bool:
+    """End a running attempt of a locked job. False: the claim is no longer valid."""
+    state, not_before = _next_state(job, claim, ending, limits)
+    died = ending.outcome == "died"
+    values = {
+        "id": claim.step.id,
+        "token": claim.token,
+        "state": state.value,
+        "result": json_or_none(ending.result.data if ending.result else None),
+        "error_code": ending.problem.code if ending.problem else None,
+        "error": ending.problem.message if ending.problem else None,
+        "timings": json_or_none(dict(ending.timings)),
+        "not_before": not_before,
+        "failed": int(ending.outcome == "failed"),
+        "died": int(died),
+        "ended_at": job.now if state.is_final else None,
+        "progress": 1.0 if state is StepState.COMPLETED else 0.0,
+        "seq": job.next_seq(),
+    }
+    ended = job.connection.execute(_END, values).mappings().one_or_none()
+    if ended is None:
+        return False
+    _write_attempt(job.connection, ended, ending, job.now)
+    if ending.result:
+        add_artifacts(job, claim.step, ending.result.artifacts)
+        job.row["source"] = ending.result.data.get("source", job.row["source"])
+    return True
+
+
+def _next_state(
+    job: OpenJob, claim: Claim, ending: Ending, limits: Limits
+) -> tuple[StepState, float | None]:
+    """Where a step goes when an attempt ends, and not before when it may be tried again."""
+    if ending.outcome == "completed":
+        return StepState.COMPLETED, None
+    if job.state is JobState.CANCELLING or ending.outcome == "cancelled":
+        return StepState.CANCELLED, None
+    if ending.outcome == "released":
+        return StepState.QUEUED, None
+    counts = job.connection.execute(
+        text("SELECT failures, deaths FROM steps WHERE id = :id"), {"id": claim.step.id}
+    ).one()
+    if ending.outcome == "died":
+        is_last = counts.deaths + 1 >= MAX_DEATHS
+        return (StepState.FAILED if is_last else StepState.QUEUED), None
+    if ending.may_retry and counts.failures < limits.retries:
+        return StepState.WAITING, job.now + limits.retry_delay_s * 2**counts.failures
+    return StepState.FAILED, None
+
+
+def _write_attempt(
+    connection: Connection, step: RowMapping, ending: Ending, now: float
+) -> None:
+    columns = "id attempt job_id kind number host pid timings seq started_at"
+    values = {key: step[key] for key in columns.split()}
+    error = ending.problem.message if ending.problem else None
+    connection.execute(_ATTEMPT, values | {"outcome": ending.outcome, "error": error, "now": now})

@@ -1,0 +1,201 @@
+"""A job's row under lock: every change of a job or of its steps goes through here.
+
+The lock comes first and is the only order in which rows are locked, so writers cannot deadlock;
+the sequence is taken under it, so a reader by sequence misses nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, text, update
+
+from komadori.domain.ids import JobId, new_id
+from komadori.domain.job import Job
+from komadori.domain.states import JobState, StepState
+from komadori.domain.view import Problem
+from komadori.domain.work import NewStep, Plan, PlanJob
+from komadori.queue import schema
+from komadori.queue.json_text import to_json
+from komadori.queue.rows import job_of, step_of
+
+_LOCK = "SELECT * FROM jobs WHERE id = :id"
+_SAVE = text(
+    "UPDATE jobs SET state = :state, stage = :stage, seq = :seq, steps_total = :steps_total,"
+    " steps_done = :steps_done, steps_failed = :steps_failed, source = :source,"
+    " error_code = :error_code, error = :error, started_at = :started_at, ended_at = :ended_at,"
+    " deleted_at = :deleted_at WHERE id = :id"
+)
+_COUNT = text("SELECT state, count(*) FROM steps WHERE job_id = :id GROUP BY state")
+
+
+@dataclass
+class OpenJob:
+    """The locked row of a job. Change it through the methods, then `save` once."""
+
+    connection: Connection
+    row: dict[str, Any]
+    now: float
+
+    @classmethod
+    def lock(cls, connection: Connection, job_id: JobId | str, now: float) -> "OpenJob | None":
+        """Lock the job for this transaction; None if there is no such job."""
+        sql = _LOCK if connection.dialect.name == "sqlite" else f"{_LOCK} FOR UPDATE"
+        found = connection.execute(text(sql), {"id": job_id}).mappings().one_or_none()
+        return None if found is None else cls(connection, dict(found), now)
+
+    @property
+    def job(self) -> Job:
+        """The job as it is now."""
+        return job_of(self.row)  # type: ignore[arg-type]  # a dict is a fine mapping of a row
+
+    @property
+    def state(self) -> JobState:
+        """The job's state."""
+        return JobState(self.row["state"])
+
+    def next_seq(self) -> int:
+        """Take the next number of the job's sequence."""
+        self.row["seq"] += 1
+        return int(self.row["seq"])
+
+    def move(self, state: JobState) -> None:
+        """Change the state by the transition table; staying where it is changes nothing."""
+        if state == self.state:
+            return
+        self.row["state"] = self.job.moved_to(state).state.value
+        self.row["ended_at"] = self.now if state.is_final else None
+        if state is JobState.RUNNING and self.row["started_at"] is None:
+            self.row["started_at"] = self.now
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """Write a line into the job's log."""
+        values = {"job_id": self.row["id"], "seq": self.next_seq(), "at": self.now}
+        self.connection.execute(insert(schema.events).values(**values, kind=kind, facts=facts))
+
+    def add_steps(self, plan: Plan) -> None:
+        """Add the steps of a plan's next stage."""
+        seq = self.next_seq()
+        self.connection.execute(
+            insert(schema.steps), [self._step_values(step, plan, seq) for step in plan.steps]
+        )
+        self.row["stage"] = plan.stage.value if plan.stage else None
+        self.row["steps_total"] += len(plan.steps)
+
+    def _step_values(self, step: NewStep, plan: Plan, seq: int) -> dict[str, Any]:
+        return {
+            "id": new_id(),
+            "job_id": self.row["id"],
+            "session_id": self.row["session_id"],
+            "lane": step.lane.value,
+            "kind": step.kind.value,
+            "stage": plan.stage.value if plan.stage else None,
+            "number": step.number,
+            "state": StepState.QUEUED.value,
+            "priority": step.priority,
+            "payload": step.payload,
+            "seq": seq,
+            "created_at": self.now,
+        }
+
+    def settle(self, plan: PlanJob) -> None:
+        """After steps have changed: count them, begin the next stage, or end the job."""
+        counts = self._counts()
+        open_steps = sum(counts.get(state, 0) for state in StepState if not state.is_final)
+        self.row["steps_done"] = counts.get(StepState.COMPLETED, 0)
+        self.row["steps_failed"] = counts.get(StepState.FAILED, 0) + counts.get(
+            StepState.UNKNOWN, 0
+        )
+        if open_steps:
+            self._stay_open(counts)
+        elif not self._began_next_stage(plan):
+            self._end(counts)
+
+    def _began_next_stage(self, plan: PlanJob) -> bool:
+        if self.state is JobState.CANCELLING:
+            return False
+        planned = plan(self.job, self._steps())
+        if planned.steps:
+            self.add_steps(planned)
+        return bool(planned.steps)
+
+    def _counts(self) -> dict[StepState, int]:
+        rows = self.connection.execute(_COUNT, {"id": self.row["id"]})
+        return {StepState(state): count for state, count in rows}
+
+    def _steps(self) -> Sequence[Any]:
+        table = schema.steps
+        query = select(table).where(table.c.job_id == self.row["id"]).order_by(table.c.number)
+        return [step_of(row) for row in self.connection.execute(query).mappings()]
+
+    def _stay_open(self, counts: Mapping[StepState, int]) -> None:
+        if self.state is JobState.CANCELLING:
+            return
+        if counts.get(StepState.RUNNING) or counts.get(StepState.QUEUED):
+            if self.state is JobState.WAITING:
+                self.move(JobState.RUNNING)
+        else:
+            self.move(JobState.WAITING)
+
+    def _end(self, counts: Mapping[StepState, int]) -> None:
+        state = self._final_state(counts)
+        if self.state is JobState.QUEUED and state is not JobState.CANCELLED:
+            self.move(JobState.RUNNING)
+        self.move(state)
+        problem = self._worst_problem() if self.row["steps_failed"] else None
+        self.row["error_code"] = problem.code if problem else None
+        self.row["error"] = problem.message if problem else None
+        self.note("ended", state=state.value)
+
+    def _final_state(self, counts: Mapping[StepState, int]) -> JobState:
+        if set(counts) <= {StepState.COMPLETED}:
+            return JobState.COMPLETED
+        if self.state is JobState.CANCELLING or counts.get(StepState.CANCELLED):
+            return JobState.CANCELLED
+        return JobState.PARTIAL if self._has_results() else JobState.FAILED
+
+    def _has_results(self) -> bool:
+        """Whether a step of the stage that the job ended in has completed."""
+        table = schema.steps
+        query = select(table.c.id).where(
+            table.c.job_id == self.row["id"],
+            table.c.stage == self.row["stage"],
+            table.c.state == StepState.COMPLETED.value,
+        )
+        return self.connection.execute(query.limit(1)).first() is not None
+
+    def _worst_problem(self) -> Problem | None:
+        table = schema.steps
+        failed = (StepState.FAILED.value, StepState.UNKNOWN.value)
+        query = (
+            select(table.c.error_code, table.c.error)
+            .where(table.c.job_id == self.row["id"], table.c.state.in_(failed))
+            .order_by(table.c.ended_at.desc())
+        )
+        found = self.connection.execute(query.limit(1)).first()
+        return Problem(code=found[0] or "failed", message=found[1] or "") if found else None
+
+    def change_steps(self, where: Any, **values: Any) -> int:
+        """Change those steps of this job that match; returns how many."""
+        table = schema.steps
+        changed = self.connection.execute(
+            update(table)
+            .where(table.c.job_id == self.row["id"], where)
+            .values(**values, seq=self.next_seq())
+        )
+        return int(changed.rowcount)
+
+    def save(self) -> None:
+        """Write the row."""
+        self.connection.execute(_SAVE, {key: self.row[key] for key in _SAVED})
+
+
+_SAVED = (
+    "id state stage seq steps_total steps_done steps_failed source error_code error"
+    " started_at ended_at deleted_at"
+).split()
+
+
+def json_or_none(value: Any) -> str | None:
+    """JSON for a textual statement."""
+    return None if value is None else to_json(value)

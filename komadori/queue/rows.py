@@ -1,0 +1,41 @@
+"""Rows to values."""
+
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from komadori.domain.job import Job, Step
+from komadori.domain.states import JobKind, JobState, Lane, Stage, StepKind, StepState
+from komadori.queue.json_text import from_json
+
+
+def job_of(row: RowMapping) -> Job:
+    """Return the job of a row of `jobs`."""
+    return Job(
+        id=row["id"],
+        session_id=row["session_id"],
+        kind=JobKind(row["kind"]),
+        request=_json(row["request"]),
+        state=JobState(row["state"]),
+        stage=Stage(row["stage"]) if row["stage"] else None,
+    )
+
+
+def step_of(row: RowMapping) -> Step:
+    """Return the step of a row of `steps`."""
+    return Step(
+        id=row["id"],
+        job_id=row["job_id"],
+        kind=StepKind(row["kind"]),
+        number=row["number"],
+        lane=Lane(row["lane"]),
+        payload=_json(row["payload"]),
+        state=StepState(row["state"]),
+        attempt=row["attempt"],
+        result=_json(row["result"]),
+    )
+
+
+def _json(value: Any) -> Any:
+    """Rows of textual statements still hold the JSON's text."""
+    return from_json(value) if isinstance(value, str) else value
