@@ -1,1 +1,1 @@
-"""Komadori turns stories and recordings into manga panels, as background jobs that survive anything."""
+"""Stories and recordings become manga panels, as background jobs that survive anything."""

@@ -35,7 +35,8 @@ class NotFound(RequestRejected):
 
     def __init__(self, what: str, name: object) -> None:
         super().__init__(
-            f"There is no {what} {str(name)[:80]!r} in this session. Check the id and the session key.",
+            f"There is no {what} {str(name)[:80]!r} in this session. "
+            "Check the id and the session key.",
             code=f"{what}_not_found",
             name=str(name)[:80],
         )

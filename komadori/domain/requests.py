@@ -94,6 +94,7 @@ class PanelRequest(_Request):
     """Draw one panel of a storyboard again. `drawing` already carries the wish and the seed."""
 
     job_id: JobId
+    panel: int
     drawing: Drawing
 
 
@@ -131,11 +132,11 @@ def _rejected(error: ErrorDetails) -> RequestRejected:
     field = ".".join(str(part) for part in error["loc"])
     reason = error["msg"]
     if error["type"] == "extra_forbidden":
-        known = ", ".join(Style.model_fields if field.startswith("style") else Character.model_fields)
+        known = ", ".join(
+            Style.model_fields if field.startswith("style") else Character.model_fields
+        )
         reason = f"there is no such field; known are {known}"
-    return RequestRejected(
-        f"{field}: {reason}.", code="field_invalid", field=field, reason=reason
-    )
+    return RequestRejected(f"{field}: {reason}.", code="field_invalid", field=field, reason=reason)
 
 
 def _refuse_controls(text: str) -> None:

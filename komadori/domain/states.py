@@ -1,4 +1,4 @@
-"""States of jobs and steps with their one transition table each, and the kinds that go with them."""
+"""States of jobs and steps with one transition table each, and the kinds that go with them."""
 
 from enum import StrEnum
 

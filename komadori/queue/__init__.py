@@ -1,1 +1,1 @@
-"""Where a job is: the store of jobs and steps, the ledger that hands them out, the doorbell and the followers."""
+"""WHERE a job is: the store of jobs and steps, the ledger, the doorbell and the followers."""

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from komadori.domain.ids import JobId, SessionId
 from komadori.domain.job import Step
-from komadori.domain.work import NewArtifact, StoredFile
+from komadori.domain.work import NewArtifact, PlanJob, StoredFile
 from komadori.queue import schema
 from komadori.queue.open_job import OpenJob
 
@@ -18,7 +18,9 @@ def panel_slot(number: int) -> str:
     return f"panel-{number:03d}"
 
 
-def add_artifacts(job: OpenJob, step: Step, artifacts: Sequence[NewArtifact]) -> None:
+def add_artifacts(
+    job: OpenJob, step: Step, artifacts: Sequence[NewArtifact], plan: PlanJob
+) -> None:
     """Make a step's files the current versions of their slots, in this job or in its target."""
     for artifact in artifacts:
         if artifact.job_id == job.row["id"]:
@@ -27,6 +29,7 @@ def add_artifacts(job: OpenJob, step: Step, artifacts: Sequence[NewArtifact]) ->
         target = OpenJob.lock(job.connection, artifact.job_id, job.now)
         if target is not None:
             _add_version(target, step, artifact)
+            target.fill_panel(step.number, plan)
             target.save()
 
 

@@ -2,14 +2,16 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import psutil
 from sqlalchemy import Connection, RowMapping, text
 
+from komadori.domain.ids import ArtifactId
 from komadori.domain.job import Job, Step
 from komadori.domain.states import JobState, Lane, StepState
 from komadori.domain.view import Problem
@@ -102,7 +104,16 @@ class Worker:
 
 @cache
 def _worker_of(pid: int) -> Worker:
-    return Worker(socket.gethostname(), pid, psutil.Process(pid).create_time())
+    return Worker(this_host(), pid, psutil.Process(pid).create_time())
+
+
+@cache
+def this_host() -> str:
+    """Name the machine so that equal pids on two of them, or in two containers, are told apart."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    pids = Path("/proc/self/ns/pid")
+    marks = [boot.read_text()[:8], str(pids.stat().st_ino)] if boot.exists() else []
+    return "/".join([socket.gethostname(), *marks])
 
 
 def this_worker() -> Worker:
@@ -142,17 +153,23 @@ class Limits:
 class Ledger:
     """The worker's side of the store: claim, renew, finish."""
 
-    def __init__(self, store: Store, plan: PlanJob, limits: Limits) -> None:
+    def __init__(
+        self, store: Store, plan: PlanJob, limits: Limits, ring: Callable[[int], None]
+    ) -> None:
+        """`ring` is told how many steps wait for other workers."""
         self.store = store
         self.plan = plan
         self.limits = limits
+        self.ring = ring
 
     def claim_next(self, lane: Lane) -> Claim | None:
         """Take the best queued step of a lane, or return None when there is none."""
         with self.store.write() as connection:
             return self._claim(connection, lane)
 
-    def finish(self, claim: Claim, ending: Ending, *, then_claim: Lane | None = None) -> Claim | None:
+    def finish(
+        self, claim: Claim, ending: Ending, *, then_claim: Lane | None = None
+    ) -> Claim | None:
         """Write how the attempt ended and, in the same transaction, take the next step.
 
         Raises:
@@ -163,9 +180,17 @@ class Ledger:
             job = OpenJob.lock(connection, claim.step.job_id, now)
             if job is None or not end_attempt(job, claim, ending, self.limits):
                 raise LeaseLost(f"step {claim.step.id}: its lease was lost, the result is dropped")
+            if ending.result:
+                add_artifacts(job, claim.step, ending.result.artifacts, self.plan)
+                job.row["source"] = ending.result.data.get("source", job.row["source"])
+            before = job.row["steps_total"]
             job.settle(self.plan)
             job.save()
-            return self._claim(connection, then_claim) if then_claim else None
+            new_steps = job.row["steps_total"] - before
+            next_claim = self._claim(connection, then_claim) if then_claim else None
+        if new_steps:
+            self.ring(new_steps)
+        return next_claim
 
     def renew(self, claim: Claim, progress: tuple[float, str] | None = None) -> bool:
         """Prolong the lease, and write progress if there is any. False: the step is lost."""
@@ -192,6 +217,18 @@ class Ledger:
             state = connection.execute(query, {"id": claim.step.job_id}).scalar_one_or_none()
         return state == JobState.CANCELLING.value
 
+    def keeps(self, artifact_id: ArtifactId) -> bool:
+        """Whether a file is the accepted result of a step."""
+        query = text("SELECT 1 FROM artifacts WHERE id = :id")
+        with self.store.read() as connection:
+            return connection.execute(query, {"id": artifact_id}).first() is not None
+
+    def has_work(self, lane: Lane) -> bool:
+        """Whether a step of the lane is queued."""
+        query = text("SELECT 1 FROM steps WHERE lane = :lane AND state = 'QUEUED' LIMIT 1")
+        with self.store.read() as connection:
+            return connection.execute(query, {"lane": lane.value}).first() is not None
+
     def _claim(self, connection: Connection, lane: Lane) -> Claim | None:
         now = self.store.now(connection)
         while (best := self._best(connection, lane)) is not None:
@@ -207,14 +244,16 @@ class Ledger:
         alone = connection.execute(_ALONE, {"lane": lane.value}).all()
         if not alone:
             return connection.execute(_BEST, {"lane": lane.value}).first()
-        return self._best_alone(connection, alone)
+        return self._best_alone(connection, lane, alone)
 
-    def _best_alone(self, connection: Connection, alone: Any) -> Any:
+    def _best_alone(self, connection: Connection, lane: Lane, alone: Any) -> Any:
         """What killed two workers waits until this machine is empty, and nothing joins it."""
-        here = {"host": this_worker().host}
-        if connection.execute(_RUNNING_HERE, here).first():
+        waiting = next((row for row in alone if row.state == StepState.QUEUED), None)
+        if waiting is None and all(row.host != this_host() for row in alone):
+            return connection.execute(_BEST, {"lane": lane.value}).first()
+        if connection.execute(_RUNNING_HERE, {"host": this_host()}).first():
             return None
-        return next((row for row in alone if row.state == StepState.QUEUED), None)
+        return waiting
 
     def _take(self, connection: Connection, job: OpenJob, step_id: str) -> Any:
         worker = this_worker()
@@ -253,9 +292,6 @@ def end_attempt(job: OpenJob, claim: Claim, ending: Ending, limits: Limits) -> b
     if ended is None:
         return False
     _write_attempt(job.connection, ended, ending, job.now)
-    if ending.result:
-        add_artifacts(job, claim.step, ending.result.artifacts)
-        job.row["source"] = ending.result.data.get("source", job.row["source"])
     return True
 
 
@@ -280,9 +316,7 @@ def _next_state(
     return StepState.FAILED, None
 
 
-def _write_attempt(
-    connection: Connection, step: RowMapping, ending: Ending, now: float
-) -> None:
+def _write_attempt(connection: Connection, step: RowMapping, ending: Ending, now: float) -> None:
     columns = "id attempt job_id kind number host pid timings seq started_at"
     values = {key: step[key] for key in columns.split()}
     error = ending.problem.message if ending.problem else None

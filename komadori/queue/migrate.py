@@ -23,7 +23,10 @@ def migrate(url: str) -> None:
         if store.is_sqlite and database:
             path = Path(database)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _file_lock(path.with_suffix(".migrate.lock")), store.engine.connect() as connection:
+            with (
+                _file_lock(path.with_suffix(".migrate.lock")),
+                store.engine.connect() as connection,
+            ):
                 _upgrade(connection)
         else:
             with store.engine.connect() as connection:

@@ -12,12 +12,15 @@ from sqlalchemy import Connection, insert, select, text, update
 
 from komadori.domain.ids import JobId, new_id
 from komadori.domain.job import Job
-from komadori.domain.states import JobState, StepState
+from komadori.domain.states import JobState, StepKind, StepState
 from komadori.domain.view import Problem
 from komadori.domain.work import NewStep, Plan, PlanJob
 from komadori.queue import schema
 from komadori.queue.json_text import to_json
 from komadori.queue.rows import job_of, step_of
+
+UNFINISHED = (StepState.FAILED.value, StepState.CANCELLED.value, StepState.UNKNOWN.value)
+"""States of steps that "make what is missing" runs again."""
 
 _LOCK = "SELECT * FROM jobs WHERE id = :id"
 _SAVE = text(
@@ -108,16 +111,12 @@ class OpenJob:
         )
         if open_steps:
             self._stay_open(counts)
-        elif not self._began_next_stage(plan):
-            self._end(counts)
-
-    def _began_next_stage(self, plan: PlanJob) -> bool:
-        if self.state is JobState.CANCELLING:
-            return False
+            return
         planned = plan(self.job, self._steps())
-        if planned.steps:
+        if planned.steps and self.state is not JobState.CANCELLING:
             self.add_steps(planned)
-        return bool(planned.steps)
+        else:
+            self._end(counts, is_whole=not planned.steps)
 
     def _counts(self) -> dict[StepState, int]:
         rows = self.connection.execute(_COUNT, {"id": self.row["id"]})
@@ -137,8 +136,8 @@ class OpenJob:
         else:
             self.move(JobState.WAITING)
 
-    def _end(self, counts: Mapping[StepState, int]) -> None:
-        state = self._final_state(counts)
+    def _end(self, counts: Mapping[StepState, int], *, is_whole: bool) -> None:
+        state = self._final_state(counts, is_whole=is_whole)
         if self.state is JobState.QUEUED and state is not JobState.CANCELLED:
             self.move(JobState.RUNNING)
         self.move(state)
@@ -146,9 +145,17 @@ class OpenJob:
         self.row["error_code"] = problem.code if problem else None
         self.row["error"] = problem.message if problem else None
         self.note("ended", state=state.value)
+        self._tell_target(state)
 
-    def _final_state(self, counts: Mapping[StepState, int]) -> JobState:
-        if set(counts) <= {StepState.COMPLETED}:
+    def _tell_target(self, state: JobState) -> None:
+        """A redo has ended: who follows the storyboard must see it, whatever came of it."""
+        target = self.row["target"] and OpenJob.lock(self.connection, self.row["target"], self.now)
+        if target:
+            target.note("redo_ended", number=self.job.request["panel"], state=state.value)
+            target.save()
+
+    def _final_state(self, counts: Mapping[StepState, int], *, is_whole: bool) -> JobState:
+        if is_whole and set(counts) <= {StepState.COMPLETED}:
             return JobState.COMPLETED
         if self.state is JobState.CANCELLING or counts.get(StepState.CANCELLED):
             return JobState.CANCELLED
@@ -175,6 +182,21 @@ class OpenJob:
         found = self.connection.execute(query.limit(1)).first()
         return Problem(code=found[0] or "failed", message=found[1] or "") if found else None
 
+    def fill_panel(self, number: int, plan: PlanJob) -> None:
+        """A redo has drawn a panel that was missing here: its step counts as done."""
+        table = schema.steps
+        is_missing = (
+            (table.c.kind == StepKind.PANEL.value)
+            & (table.c.number == number)
+            & table.c.state.in_(UNFINISHED)
+        )
+        done = StepState.COMPLETED.value
+        if not self.change_steps(is_missing, state=done, error_code=None, error=None):
+            return
+        if self.state.is_final:
+            self.move(JobState.QUEUED)
+        self.settle(plan)
+
     def change_steps(self, where: Any, **values: Any) -> int:
         """Change those steps of this job that match; returns how many."""
         table = schema.steps
@@ -186,14 +208,26 @@ class OpenJob:
         return int(changed.rowcount)
 
     def save(self) -> None:
-        """Write the row."""
+        """Write the row, and have followers told once it is committed."""
+        self.connection.info.setdefault("changed", set()).add(self.row["id"])
         self.connection.execute(_SAVE, {key: self.row[key] for key in _SAVED})
 
 
 _SAVED = (
-    "id state stage seq steps_total steps_done steps_failed source error_code error"
-    " started_at ended_at deleted_at"
-).split()
+    "id",
+    "state",
+    "stage",
+    "seq",
+    "steps_total",
+    "steps_done",
+    "steps_failed",
+    "source",
+    "error_code",
+    "error",
+    "started_at",
+    "ended_at",
+    "deleted_at",
+)
 
 
 def json_or_none(value: Any) -> str | None:

@@ -24,10 +24,10 @@ class JsonText(TypeDecorator[Json]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Json, dialect: object) -> str | None:  # noqa: D102
+    def process_bind_param(self, value: Json, dialect: object) -> str | None:  # noqa: ARG002
         return None if value is None else to_json(value)
 
-    def process_result_value(self, value: str | None, dialect: object) -> Json:  # noqa: D102
+    def process_result_value(self, value: str | None, dialect: object) -> Json:  # noqa: ARG002
         return None if value is None else from_json(value)
 
 

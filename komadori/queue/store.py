@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
 
+from komadori.queue.changes import Changes
+
 BUSY_TIMEOUT_S = 5.0
 
 
@@ -18,7 +20,8 @@ class Store:
     when another writer came between, whatever the busy timeout.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, changes: Changes | None = None) -> None:
+        self._changes = changes
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         options: dict[str, Any] = {}
         if self.is_sqlite:
@@ -39,7 +42,10 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """Open a transaction that may write; committed at the end, rolled back on an error."""
         with self._writer.begin() as connection:
+            changed = connection.info["changed"] = set[str]()
             yield connection
+        if changed and self._changes is not None:
+            self._changes.announce(changed)
 
     def now(self, connection: Connection) -> float:
         """Return seconds since the epoch by the one clock that all workers of this store share."""
@@ -51,6 +57,8 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+        if self._changes is not None:
+            self._changes.close()
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

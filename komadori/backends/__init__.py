@@ -1,0 +1,1 @@
+"""Servers, models and renderers that are called to make things. They know nothing of jobs."""

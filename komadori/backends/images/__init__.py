@@ -1,0 +1,1 @@
+"""Image backends: one protocol, several who speak it."""

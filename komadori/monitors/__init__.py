@@ -1,0 +1,1 @@
+"""WHETHER everything is alive."""

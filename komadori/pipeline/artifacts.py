@@ -1,0 +1,145 @@
+"""The artifact store: pictures by id in a local folder, written whole or not at all."""
+
+import hashlib
+import os
+import re
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from komadori.domain.ids import ArtifactId, new_id
+from komadori.domain.work import StoredFile
+from komadori.errors import RequestRejected
+
+PIXELS_MAX = 50_000_000
+BYTES_MAX = 20_000_000
+SIDE_MAX = 2048
+"""Longest side that is kept of a picture that somebody uploads."""
+THUMBNAIL = (256, 256)
+QUALITY = 90
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+_ID = re.compile(r"[0-9a-f]{20}")
+
+
+class LocalFiles:
+    """A FileStore in a folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put_picture(self, data: bytes) -> StoredFile:
+        """Check and keep a picture under a new id, with its thumbnail.
+
+        WebP within the limits is kept byte for byte; anything else is turned upright, reduced to
+        at most 2048 px and made WebP.
+
+        Raises:
+            RequestRejected: the bytes are not a picture we take; the message says why.
+        """
+        picture = _opened(data)
+        if picture.format != "WEBP" or max(picture.size) > SIDE_MAX or _is_animated(picture):
+            picture, data = _as_webp(picture)
+        artifact_id = ArtifactId(new_id())
+        self._write(self.path(artifact_id), data)
+        self._write(self.path(artifact_id, thumbnail=True), _thumbnail(picture))
+        return StoredFile(
+            id=artifact_id,
+            media_type="image/webp",
+            size_bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            width=picture.width,
+            height=picture.height,
+        )
+
+    def read(self, artifact_id: ArtifactId) -> bytes:
+        """Return the whole file. Raises FileNotFoundError when it is gone."""
+        return self.path(artifact_id).read_bytes()
+
+    def path(self, artifact_id: ArtifactId, *, thumbnail: bool = False) -> Path:
+        """Return where the file lies."""
+        if not _ID.fullmatch(artifact_id):  # an id never becomes a path of somebody's choice
+            raise FileNotFoundError(artifact_id)
+        name = f"{artifact_id}.thumb.webp" if thumbnail else f"{artifact_id}.webp"
+        return self._folder / artifact_id[:2] / name
+
+    def remove(self, artifact_id: ArtifactId) -> None:
+        """Forget the file and its thumbnail; none there is fine."""
+        for is_thumbnail in (False, True):
+            self.path(artifact_id, thumbnail=is_thumbnail).unlink(missing_ok=True)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{os.getpid()}.part")
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+
+
+def _opened(data: bytes) -> Image.Image:
+    """Return the first frame, decoded, or say by name what is wrong with the bytes."""
+    if not data:
+        raise RequestRejected("The picture is empty (0 bytes).", code="picture_empty")
+    if len(data) > BYTES_MAX:
+        raise RequestRejected(
+            f"The picture has {len(data) / 1e6:.0f} MB; at most {BYTES_MAX / 1e6:.0f} are taken.",
+            code="picture_bytes",
+            most_mb=int(BYTES_MAX / 1e6),
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we have our own limit
+            picture = Image.open(BytesIO(data), formats=_FORMATS)
+            _refuse_bomb(picture)
+            picture.load()
+    except Image.DecompressionBombError as exc:
+        raise _too_large() from exc
+    except UnidentifiedImageError as exc:
+        raise RequestRejected(
+            f"This file is not a picture we can read. Use one of {', '.join(_FORMATS)}.",
+            code="picture_unknown",
+            formats=", ".join(_FORMATS),
+        ) from exc
+    except (OSError, SyntaxError, ValueError, EOFError) as exc:  # what Pillow raises for torn files
+        raise RequestRejected(
+            "The picture is damaged or cut short. Save it again and upload it anew.",
+            code="picture_damaged",
+        ) from exc
+    return picture
+
+
+def _refuse_bomb(picture: Image.Image) -> None:
+    if picture.width * picture.height > PIXELS_MAX:
+        raise _too_large()
+
+
+def _too_large() -> RequestRejected:
+    return RequestRejected(
+        f"The picture has too many pixels; at most {PIXELS_MAX / 1e6:.0f} megapixels are taken.",
+        code="picture_pixels",
+        most_mp=int(PIXELS_MAX / 1e6),
+    )
+
+
+def _is_animated(picture: Image.Image) -> bool:
+    return bool(getattr(picture, "is_animated", False))
+
+
+def _as_webp(picture: Image.Image) -> tuple[Image.Image, bytes]:
+    picture = ImageOps.exif_transpose(picture)
+    has_alpha = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+    picture = picture.convert("RGBA" if has_alpha else "RGB")
+    picture.thumbnail((SIDE_MAX, SIDE_MAX))
+    return picture, _webp(picture)
+
+
+def _thumbnail(picture: Image.Image) -> bytes:
+    small = picture.copy()
+    small.thumbnail(THUMBNAIL)
+    return _webp(small)
+
+
+def _webp(picture: Image.Image) -> bytes:
+    file = BytesIO()
+    picture.save(file, "WEBP", quality=QUALITY, method=2)
+    return file.getvalue()

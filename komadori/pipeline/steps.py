@@ -1,0 +1,28 @@
+"""The pipeline's one entrance: every kind of step and who does it."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from komadori.backends.images.protocol import ImageBackend
+from komadori.domain.states import StepKind
+from komadori.domain.work import StepContext, StepResult
+from komadori.pipeline.panels import DrawPanel
+from komadori.pipeline.storyboard import MakeScenes
+
+
+class _DoesStep(Protocol):
+    async def run(self, context: StepContext) -> StepResult: ...
+
+
+class Pipeline:
+    """Does steps; a RunStep."""
+
+    def __init__(self, images: ImageBackend) -> None:
+        self._doers: Mapping[StepKind, _DoesStep] = {
+            StepKind.SCENES: MakeScenes(),
+            StepKind.PANEL: DrawPanel(images),
+        }
+
+    async def __call__(self, context: StepContext) -> StepResult:
+        """Do the step that the context names."""
+        return await self._doers[context.step.kind].run(context)

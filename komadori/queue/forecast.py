@@ -1,0 +1,61 @@
+"""Places in the queue, and how long things take, from the history of attempts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, text
+
+from komadori.domain.states import JobKind, JobState, StepKind
+
+_QUEUED = text(
+    "SELECT id FROM jobs WHERE state = 'QUEUED' AND deleted_at IS NULL ORDER BY created_at, id"
+)
+_MEAN = text(
+    "SELECT avg(seconds) FROM (SELECT ended_at - started_at AS seconds FROM attempts"
+    " WHERE kind = :kind AND outcome = 'completed' ORDER BY ended_at DESC LIMIT 50) AS newest"
+)
+_STEPS_QUEUED = text("SELECT count(*) FROM steps WHERE state = 'QUEUED'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What may be said of the future just now."""
+
+    positions: Mapping[str, int]
+    """The place of each queued job; the next one has 1."""
+    step_s: Mapping[StepKind, float]
+    """Mean seconds of the last 50 steps of a kind; kinds without history are missing."""
+    steps_queued: int
+    workers: int
+
+    @classmethod
+    def read(cls, connection: Connection, workers: int) -> "Forecast":
+        """Read the queue and the history."""
+        ids = connection.execute(_QUEUED).scalars()
+        means = {
+            kind: connection.execute(_MEAN, {"kind": kind.value}).scalar_one() for kind in StepKind
+        }
+        return cls(
+            positions={job_id: place for place, job_id in enumerate(ids, start=1)},
+            step_s={kind: float(mean) for kind, mean in means.items() if mean is not None},
+            steps_queued=connection.execute(_STEPS_QUEUED).scalar_one(),
+            workers=workers,
+        )
+
+    def position(self, job: RowMapping) -> int | None:
+        """Return the job's place in the queue; None unless it is queued."""
+        return self.positions.get(job["id"])
+
+    def eta_s(self, job: RowMapping, progress: float, steps_planned: int) -> float | None:
+        """Return how many seconds the job will still take; None when there is no saying.
+
+        A storyboard's and a panel's time is its pictures' time. They are drawn `workers` at a
+        time; who is still queued waits for all that is queued now.
+        """
+        mean = self.step_s.get(StepKind.PANEL)
+        if mean is None or job["state"] not in (JobState.QUEUED, JobState.RUNNING):
+            return None
+        left = (1.0 - progress) * steps_planned
+        if job["state"] == JobState.QUEUED and job["kind"] != JobKind.PANEL:
+            left += self.steps_queued
+        return round(mean * max(left / self.workers, min(left, 1.0)), 1)

@@ -1,0 +1,88 @@
+"""The heartbeat of a worker: renews the lease, carries progress, and notices cancels and losses."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from komadori.queue.ledger import Claim, Ledger
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 0.2
+"""At most five progress reports a second reach the store."""
+CANCEL_LOOK_S = 0.6
+"""A running step hears of a cancel within this time."""
+
+
+class Heart(threading.Thread):
+    """One thread for the life of a worker. It sleeps while no step is held.
+
+    Progress comes from the event loop, which must never wait for a lock: it leaves the newest
+    report in a slot, and the heart carries it.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(name="heart", daemon=True)
+        self._ledger = ledger
+        self._holding = threading.Event()
+        self._claim: Claim | None = None
+        self._on_end: Callable[[str], None] = log.debug
+        self._progress: tuple[float, str] | None = None
+        self._renew_at = 0.0
+        self._look_at = 0.0
+
+    def hold(self, claim: Claim, on_end: Callable[[str], None]) -> None:
+        """Keep a step alive. `on_end` is called from this thread with "lost" or "cancelled"."""
+        now = time.monotonic()
+        self._progress = None
+        self._on_end = on_end
+        self._renew_at = now + self._ledger.limits.lease_s / 3
+        self._look_at = now + CANCEL_LOOK_S
+        self._claim = claim
+        self._holding.set()
+
+    def let_go(self) -> None:
+        """Stop caring for the step that was held."""
+        self._claim = None
+        self._holding.clear()
+
+    def report(self, fraction: float, message: str = "") -> None:
+        """Leave a progress report; a newer one replaces it."""
+        self._progress = (min(max(fraction, 0.0), 1.0), message[:500])
+
+    def run(self) -> None:
+        """Beat while a step is held."""
+        while True:
+            self._holding.wait()
+            time.sleep(BEAT_S)
+            self.loop()
+
+    def loop(self) -> None:
+        """Do one beat."""
+        claim = self._claim
+        if claim is None:
+            return
+        try:
+            self._beat(claim)
+        except SQLAlchemyError as exc:  # busy or away: the lease outlives several beats
+            log.warning("heartbeat missed: step=%s reason=%s", claim.step.id, exc)
+
+    def _beat(self, claim: Claim) -> None:
+        now = time.monotonic()
+        progress, self._progress = self._progress, None
+        if progress is not None or now >= self._renew_at:
+            self._renew_at = now + self._ledger.limits.lease_s / 3
+            if not self._ledger.renew(claim, progress):
+                self._tell(claim, "lost")
+                return
+        if now >= self._look_at:
+            self._look_at = now + CANCEL_LOOK_S
+            if self._ledger.is_cancelling(claim):
+                self._tell(claim, "cancelled")
+
+    def _tell(self, claim: Claim, why: str) -> None:
+        if claim is self._claim:  # else the step has ended meanwhile
+            self._on_end(why)

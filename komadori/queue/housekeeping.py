@@ -1,0 +1,45 @@
+"""Housekeeping: what was deleted goes for good once nobody can want it back."""
+
+from sqlalchemy import delete, select
+
+from komadori.domain.ids import ArtifactId, JobId
+from komadori.domain.states import FINAL_JOB_STATES
+from komadori.domain.work import FileStore
+from komadori.queue import schema
+from komadori.queue.artifact_rows import artifacts_of
+from komadori.queue.open_job import OpenJob
+from komadori.queue.store import Store
+
+_FINAL = tuple(state.value for state in FINAL_JOB_STATES)
+_AT_ONCE = 20
+
+
+class Housekeeping:
+    """Sweeps deleted jobs away. Any number of workers may do it at the same time."""
+
+    def __init__(self, store: Store, files: FileStore, *, keep_s: float) -> None:
+        self._store = store
+        self._files = files
+        self._keep_s = keep_s
+
+    def sweep(self) -> int:
+        """Remove some deleted jobs with their rows and files; returns how many."""
+        jobs = schema.jobs
+        with self._store.read() as connection:
+            before = self._store.now(connection) - self._keep_s
+            query = select(jobs.c.id).where(jobs.c.deleted_at < before, jobs.c.state.in_(_FINAL))
+            old = connection.execute(query.limit(_AT_ONCE)).scalars().all()
+        return sum(self._remove(job_id, before) for job_id in old)
+
+    def _remove(self, job_id: JobId, before: float) -> bool:
+        with self._store.write() as connection:
+            job = OpenJob.lock(connection, job_id, self._store.now(connection))
+            if job is None or job.row["deleted_at"] is None or job.row["deleted_at"] >= before:
+                return False  # another sweeper was here, or it was brought back
+            files = artifacts_of(connection, job_id)
+            for table in (schema.artifacts, schema.attempts, schema.events, schema.steps):
+                connection.execute(delete(table).where(table.c.job_id == job_id))
+            connection.execute(delete(schema.jobs).where(schema.jobs.c.id == job_id))
+        for file in files:
+            self._files.remove(ArtifactId(file))
+        return True

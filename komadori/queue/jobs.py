@@ -1,0 +1,213 @@
+"""All that the page may call: submit, look, follow, change and delete the jobs of one session."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from komadori.domain.ids import ArtifactId, JobId, SessionId
+from komadori.domain.states import JobKind, JobState
+from komadori.domain.view import JobView, ListPart, LogEntry, VersionView
+from komadori.domain.work import FileStore
+from komadori.errors import NotFound
+from komadori.queue import lookup
+from komadori.queue.artifact_rows import add_reference
+from komadori.queue.hub import Hub
+from komadori.queue.orders import Orders
+from komadori.queue.store import Store
+from komadori.queue.views import JobFold
+
+T = TypeVar("T")
+
+
+class Jobs:
+    """The jobs of all sessions, as the page reaches them. Every call names its session.
+
+    What belongs to another session looks exactly like what does not exist: NotFound. The store is
+    synchronous and quick; it is reached through `executor`, never from the event loop.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        orders: Orders,
+        hub: Hub,
+        files: FileStore,
+        executor: ThreadPoolExecutor,
+    ) -> None:
+        self._store = store
+        self._orders = orders
+        self._hub = hub
+        self._files = files
+        self._executor = executor
+
+    async def _run(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: call(*args, **kwargs))
+
+    async def submit_storyboard(
+        self, session: SessionId, request: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> JobView:
+        """Store a storyboard job and ring for workers.
+
+        `request` holds story, panels, style and characters as plain JSON; a character's
+        `reference` is the id that `add_reference` returned. With an idempotency key that this
+        session has used before, the job that exists is returned.
+
+        Raises:
+            RequestRejected: naming the field, what is wrong with it and what is allowed.
+        """
+        job_id = await self._run(self._orders.submit_storyboard, session, request, idempotency_key)
+        return await self.get(session, job_id)
+
+    async def redo_panel(
+        self,
+        session: SessionId,
+        job_id: JobId,
+        panel: int,
+        *,
+        wish: str = "",
+        seed: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> JobView:
+        """Draw one panel of a storyboard again, before all else in the lane; returns the panel job.
+
+        `wish` says what should be different; without `seed` a new one is taken. The picture that
+        was there stays as an older version.
+
+        Raises:
+            RequestRejected: no such panel, a wish that is too long, a seed out of range.
+        """
+        redo = await self._run(
+            self._orders.redo_panel,
+            session,
+            job_id,
+            panel,
+            wanted=wish,
+            seed=seed,
+            key=idempotency_key,
+        )
+        return await self.get(session, redo)
+
+    async def get(self, session: SessionId, job_id: JobId) -> JobView:
+        """Return the job as it stands now. Raises NotFound."""
+        _, view = await self._run(self._fold, session, job_id)
+        return view
+
+    async def follow(self, session: SessionId, job_id: JobId) -> AsyncIterator[JobView]:
+        """Yield the job as it stands now, then again whenever it has changed, until it is final.
+
+        At least every 5 s something is yielded: the very same view (`is`) when nothing changed.
+        The last view is final and complete. Raises NotFound at the first step.
+        """
+        fold, view = await self._run(self._fold, session, job_id)
+        views = self._hub.follow(fold, view)
+        try:
+            async for view in views:
+                yield view
+        finally:  # a closed tab ends this generator: the hub must hear of it at once
+            await views.aclose()
+
+    async def list(
+        self,
+        session: SessionId,
+        *,
+        limit: int = 50,
+        offset: int = 0,
+        state: JobState | None = None,
+        kind: JobKind | None = None,
+    ) -> ListPart[JobView]:
+        """Return jobs, newest first, without steps, panels and requests; not the deleted ones."""
+        return await self._run(
+            self._list, session, limit=limit, offset=offset, state=state, kind=kind
+        )
+
+    async def cancel(self, session: SessionId, job_id: JobId) -> JobView:
+        """Drop the queued steps at once and let running ones stop at their next checkpoint.
+
+        Cancelling what has already ended changes nothing.
+        """
+        await self._run(self._orders.cancel, session, job_id)
+        return await self.get(session, job_id)
+
+    async def retry(self, session: SessionId, job_id: JobId) -> JobView:
+        """Make what is missing: run failed, cancelled and unknown steps again; finished ones stay.
+
+        Raises:
+            RequestRejected: the job is still open, or has nothing missing.
+        """
+        await self._run(self._orders.retry, session, job_id)
+        return await self.get(session, job_id)
+
+    async def delete(self, session: SessionId, job_id: JobId) -> JobView:
+        """Hide a job, cancelling it if it is open. `undelete` brings it back, for a while."""
+        await self._run(self._orders.delete, session, job_id)
+        return await self.get(session, job_id)
+
+    async def undelete(self, session: SessionId, job_id: JobId) -> JobView:
+        """Bring a deleted job back."""
+        await self._run(self._orders.undelete, session, job_id)
+        return await self.get(session, job_id)
+
+    async def log(self, session: SessionId, job_id: JobId) -> tuple[LogEntry, ...]:
+        """Return what has happened to the job, oldest first."""
+        return await self._run(self._read, lookup.read_log, session, job_id)
+
+    async def versions(
+        self, session: SessionId, job_id: JobId, panel: int
+    ) -> tuple[VersionView, ...]:
+        """Return all kept versions of a panel's picture, oldest first."""
+        return await self._run(self._read, lookup.read_versions, session, job_id, panel)
+
+    async def restore(self, session: SessionId, job_id: JobId, panel: int, version: int) -> JobView:
+        """Make an older version of a panel's picture the current one again."""
+        await self._run(self._orders.restore, session, job_id, panel, version)
+        return await self.get(session, job_id)
+
+    async def add_reference(self, session: SessionId, data: bytes) -> ArtifactId:
+        """Check and keep a reference picture.
+
+        Raises:
+            RequestRejected: the bytes are not a picture we take; the message says why.
+        """
+        return await self._run(self._add_reference, session, data)
+
+    async def file(
+        self, session: SessionId, artifact_id: ArtifactId, *, thumbnail: bool = False
+    ) -> Path:
+        """Return where a file of this session lies (WebP). Raises NotFound."""
+        return await self._run(self._file, session, artifact_id, thumbnail)
+
+    def _fold(self, session: SessionId, job_id: JobId) -> tuple[JobFold, JobView]:
+        with self._store.read() as connection:
+            lookup.require_job(connection, session, job_id)
+        found = self._hub.fold(job_id)
+        if found is None:
+            raise NotFound("job", job_id)
+        return found
+
+    def _list(self, session: SessionId, **wanted: Any) -> ListPart[JobView]:
+        forecast = self._hub.forecast()
+        with self._store.read() as connection:
+            return lookup.list_jobs(connection, session, forecast, **wanted)
+
+    def _read(self, read: Callable[..., T], session: SessionId, job_id: JobId, *args: Any) -> T:
+        with self._store.read() as connection:
+            lookup.require_job(connection, session, job_id)
+            return read(connection, job_id, *args)
+
+    def _add_reference(self, session: SessionId, data: bytes) -> ArtifactId:
+        file = self._files.put_picture(data)
+        with self._store.write() as connection:
+            add_reference(connection, session, file, now=self._store.now(connection))
+        return file.id
+
+    def _file(self, session: SessionId, artifact_id: ArtifactId, thumbnail: bool) -> Path:
+        with self._store.read() as connection:
+            lookup.require_file(connection, session, artifact_id)
+        path = self._files.path(artifact_id, thumbnail=thumbnail)
+        if not path.is_file():
+            raise NotFound("file", artifact_id)
+        return path

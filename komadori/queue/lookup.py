@@ -1,0 +1,129 @@
+"""What a session may see of its jobs. Reads only."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from komadori.domain.ids import ArtifactId, JobId, SessionId
+from komadori.domain.states import JobKind, JobState
+from komadori.domain.view import JobView, ListPart, LogEntry, VersionView
+from komadori.errors import NotFound, RequestRejected
+from komadori.queue import schema
+from komadori.queue.artifact_rows import panel_slot
+from komadori.queue.forecast import Forecast
+from komadori.queue.views import summary
+
+LIST_MAX = 200
+_jobs, _events, _attempts, _artifacts = (
+    schema.jobs,
+    schema.events,
+    schema.attempts,
+    schema.artifacts,
+)
+
+
+def require_job(connection: Connection, session: SessionId, job_id: JobId) -> None:
+    """Raise NotFound unless the job is this session's."""
+    owned = select(_jobs.c.id).where(_jobs.c.id == job_id, _jobs.c.session_id == session)
+    if connection.execute(owned).first() is None:
+        raise NotFound("job", job_id)
+
+
+def list_jobs(
+    connection: Connection,
+    session: SessionId,
+    forecast: Forecast,
+    *,
+    limit: int,
+    offset: int,
+    state: JobState | None,
+    kind: JobKind | None,
+) -> ListPart[JobView]:
+    """Return a part of the session's jobs, newest first."""
+    _require_range("limit", limit, 1, LIST_MAX)
+    _require_range("offset", offset, 0, 10**9)
+    columns = [column for column in _jobs.c if column.name != "request"]
+    rows = _matching(select(*columns), session, state, kind)
+    rows = rows.order_by(_jobs.c.created_at.desc(), _jobs.c.id).limit(limit).offset(offset)
+    total = _matching(select(func.count()).select_from(_jobs), session, state, kind)
+    found = connection.execute(rows).mappings()
+    return ListPart(
+        items=tuple(summary(row, forecast) for row in found),
+        total=connection.execute(total).scalar_one(),
+    )
+
+
+def _matching(
+    query: Select[Any], session: SessionId, state: JobState | None, kind: JobKind | None
+) -> Select[Any]:
+    query = query.where(_jobs.c.session_id == session, _jobs.c.deleted_at.is_(None))
+    if state is not None:
+        query = query.where(_jobs.c.state == state.value)
+    if kind is not None:
+        query = query.where(_jobs.c.kind == kind.value)
+    return query
+
+
+def _require_range(field: str, value: int, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        reason = f"it must be a whole number from {least} to {most}"
+        raise RequestRejected(
+            f"{field}: {reason}.", code="field_invalid", field=field, reason=reason
+        )
+
+
+def read_log(connection: Connection, job_id: JobId) -> tuple[LogEntry, ...]:
+    """Return events and ended attempts of a job in the order in which they happened."""
+    events = select(_events).where(_events.c.job_id == job_id)
+    entries = [
+        LogEntry(sequence=row["seq"], at=row["at"], kind=row["kind"], facts=row["facts"])
+        for row in connection.execute(events).mappings()
+    ]
+    attempts = select(_attempts).where(_attempts.c.job_id == job_id)
+    entries += [_of_attempt(row) for row in connection.execute(attempts).mappings()]
+    return tuple(sorted(entries, key=lambda entry: entry.sequence))
+
+
+def _of_attempt(row: Any) -> LogEntry:
+    facts = {
+        "step": row["kind"],
+        "number": row["number"],
+        "attempt": row["attempt"],
+        "seconds": round(row["ended_at"] - (row["started_at"] or row["ended_at"]), 3),
+        "error": row["error"],
+        "timings": row["timings"] or {},
+    }
+    kind = f"step_{row['outcome']}"
+    return LogEntry(sequence=row["seq"], at=row["ended_at"], kind=kind, facts=facts)
+
+
+def read_versions(connection: Connection, job_id: JobId, panel: int) -> tuple[VersionView, ...]:
+    """Return all kept versions of a panel, oldest first."""
+    query = (
+        select(_artifacts)
+        .where(_artifacts.c.job_id == job_id, _artifacts.c.slot == panel_slot(panel))
+        .order_by(_artifacts.c.version)
+    )
+    rows = connection.execute(query).mappings().all()
+    if not rows:
+        raise NotFound("panel", panel)
+    return tuple(
+        VersionView(
+            version=row["version"],
+            picture=row["id"],
+            is_current=row["is_current"],
+            made_at=row["created_at"],
+            wish=row["about"].get("wish", ""),
+            seed=row["about"].get("seed"),
+        )
+        for row in rows
+    )
+
+
+def require_file(connection: Connection, session: SessionId, artifact_id: ArtifactId) -> None:
+    """Raise NotFound unless the file is this session's."""
+    owned = select(_artifacts.c.id).where(
+        _artifacts.c.id == artifact_id, _artifacts.c.session_id == session
+    )
+    if connection.execute(owned).first() is None:
+        raise NotFound("file", artifact_id)

@@ -1,0 +1,285 @@
+"""What a session may have done to its jobs. Each order is one transaction."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from komadori.domain.ids import JobId, SessionId, new_id
+from komadori.domain.requests import SEED_MAX, PanelRequest, parse_storyboard, wish
+from komadori.domain.states import JobKind, JobState, StepKind, StepState
+from komadori.domain.story import Character, Drawing
+from komadori.domain.work import PlanJob
+from komadori.errors import NotFound, RequestRejected
+from komadori.queue import schema
+from komadori.queue.artifact_rows import make_current, panel_slot
+from komadori.queue.open_job import UNFINISHED, OpenJob
+from komadori.queue.store import Store
+
+KEY_MAX_CHARS = 200
+TITLE_CHARS = 80
+_PARKED = (StepState.QUEUED.value, StepState.WAITING.value)
+
+
+class Orders:
+    """Synchronous and quick. `ring` is told how many steps have come into the lane."""
+
+    def __init__(self, store: Store, plan: PlanJob, ring: Callable[[int], None]) -> None:
+        self._store = store
+        self._plan = plan
+        self._ring = ring
+
+    def submit_storyboard(
+        self, session: SessionId, data: Mapping[str, Any], key: str | None
+    ) -> JobId:
+        """Store a storyboard job; see Jobs.submit_storyboard."""
+        request = parse_storyboard(dict(data))
+        values = {
+            "kind": JobKind.STORYBOARD.value,
+            "title": request.story.split("\n", 1)[0][:TITLE_CHARS],
+            "request": request.model_dump(mode="json"),
+        }
+        return self._submit(
+            session,
+            values,
+            key,
+            lambda connection: _own_references(connection, session, request.characters),
+        )
+
+    def redo_panel(
+        self,
+        session: SessionId,
+        job_id: JobId,
+        panel: int,
+        *,
+        wanted: str,
+        seed: int | None,
+        key: str | None,
+    ) -> JobId:
+        """Store a panel job; see Jobs.redo_panel."""
+        wanted = wish(wanted)
+        with self._store.read() as connection:
+            drawing = _drawing(connection, session, job_id, panel)
+        change = {"modification": wanted, "seed": _seed(seed)}
+        request = PanelRequest(
+            job_id=job_id, panel=panel, drawing=drawing.model_copy(update=change)
+        )
+        values = {
+            "kind": JobKind.PANEL.value,
+            "title": wanted[:TITLE_CHARS],
+            "request": request.model_dump(mode="json"),
+            "target": job_id,
+        }
+
+        def show_on_target(connection: Connection) -> None:
+            target = self._owned(connection, session, job_id)
+            target.note("redo_submitted", number=panel)
+            target.save()
+
+        return self._submit(session, values, key, show_on_target)
+
+    def _submit(
+        self,
+        session: SessionId,
+        values: Mapping[str, Any],
+        key: str | None,
+        check: Callable[[Connection], None],
+    ) -> JobId:
+        key = _checked_key(key)
+        try:
+            with self._store.write() as connection:
+                if key and (known := _job_of_key(connection, session, key)):
+                    return known
+                check(connection)
+                job = self._insert(connection, session, {**values, "idempotency_key": key})
+                new_steps = job.row["steps_total"]
+        except IntegrityError:  # the same key came in at the same moment
+            with self._store.read() as connection:
+                known = _job_of_key(connection, session, key or "")
+            if known is None:
+                raise
+            return known
+        self._ring(new_steps)
+        return JobId(job.row["id"])
+
+    def _insert(
+        self, connection: Connection, session: SessionId, values: Mapping[str, Any]
+    ) -> OpenJob:
+        now = self._store.now(connection)
+        job_id = JobId(new_id())
+        state = JobState.QUEUED.value
+        connection.execute(
+            insert(schema.jobs).values(
+                **values, id=job_id, session_id=session, state=state, created_at=now
+            )
+        )
+        job = OpenJob.lock(connection, job_id, now)
+        if job is None:
+            raise LookupError(job_id)
+        job.note("submitted")
+        job.add_steps(self._plan(job.job, ()))
+        job.save()
+        return job
+
+    def cancel(self, session: SessionId, job_id: JobId) -> None:
+        """Cancel a job; see Jobs.cancel."""
+        with self._store.write() as connection:
+            job = self._owned(connection, session, job_id)
+            self._cancel(job)
+            job.save()
+
+    def _cancel(self, job: OpenJob) -> None:
+        if job.state.is_final or job.state is JobState.CANCELLING:
+            return
+        job.move(JobState.CANCELLING)
+        job.note("cancel_asked")
+        job.change_steps(
+            schema.steps.c.state.in_(_PARKED), state=StepState.CANCELLED.value, ended_at=job.now
+        )
+        job.settle(self._plan)
+
+    def retry(self, session: SessionId, job_id: JobId) -> None:
+        """Make what is missing; see Jobs.retry."""
+        with self._store.write() as connection:
+            job = self._owned(connection, session, job_id)
+            _refuse_retry(job)
+            job.move(JobState.QUEUED)
+            job.note("retried")
+            job.row["error_code"] = job.row["error"] = None
+            job.change_steps(
+                schema.steps.c.state.in_(UNFINISHED),
+                state=StepState.QUEUED.value,
+                failures=0,
+                deaths=0,
+                error_code=None,
+                error=None,
+                not_before=None,
+                ended_at=None,
+            )
+            job.settle(self._plan)
+            job.save()
+            steps = job.row["steps_total"]
+        self._ring(steps)
+
+    def delete(self, session: SessionId, job_id: JobId) -> None:
+        """Hide a job and stop it, with the redos that are meant for it."""
+        with self._store.write() as connection:
+            job = self._owned(connection, session, job_id)
+            self._cancel(job)
+            if job.row["deleted_at"] is None:
+                job.row["deleted_at"] = job.now
+                job.note("deleted")
+            job.save()
+        with self._store.read() as connection:
+            query = select(schema.jobs.c.id).where(schema.jobs.c.target == job_id)
+            redos = connection.execute(query).scalars().all()
+        for redo in redos:
+            self.cancel(session, redo)
+
+    def undelete(self, session: SessionId, job_id: JobId) -> None:
+        """Bring a deleted job back."""
+        with self._store.write() as connection:
+            job = self._owned(connection, session, job_id)
+            if job.row["deleted_at"] is not None:
+                job.row["deleted_at"] = None
+                job.note("undeleted")
+            job.save()
+
+    def restore(self, session: SessionId, job_id: JobId, panel: int, version: int) -> None:
+        """Make an older version current again."""
+        with self._store.write() as connection:
+            job = self._owned(connection, session, job_id)
+            if not make_current(job, panel_slot(panel), version):
+                raise NotFound("version", version)
+            job.note("restored", number=panel, version=version)
+            job.save()
+
+    def _owned(self, connection: Connection, session: SessionId, job_id: JobId) -> OpenJob:
+        job = OpenJob.lock(connection, job_id, self._store.now(connection))
+        if job is None or job.row["session_id"] != session:
+            raise NotFound("job", job_id)
+        return job
+
+
+def _refuse_retry(job: OpenJob) -> None:
+    if not job.state.is_final:
+        raise RequestRejected(
+            "The job has not ended yet. Wait for its end, or cancel it first.", code="job_open"
+        )
+    if job.state is JobState.COMPLETED:
+        raise RequestRejected("Nothing is missing: the job is complete.", code="nothing_missing")
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is not None and not isinstance(key, str):
+        raise RequestRejected(
+            "idempotency_key: it must be text.",
+            code="field_invalid",
+            field="idempotency_key",
+            reason="it must be text",
+        )
+    if key is not None and len(key) > KEY_MAX_CHARS:
+        raise RequestRejected(
+            f"idempotency_key: at most {KEY_MAX_CHARS} characters are allowed.",
+            code="field_invalid",
+            field="idempotency_key",
+            reason=f"at most {KEY_MAX_CHARS} characters are allowed",
+        )
+    return key or None
+
+
+def _job_of_key(connection: Connection, session: SessionId, key: str) -> JobId | None:
+    jobs = schema.jobs
+    query = select(jobs.c.id).where(jobs.c.session_id == session, jobs.c.idempotency_key == key)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _seed(seed: int | None) -> int:
+    if seed is None:
+        return secrets.randbelow(SEED_MAX + 1)
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:
+        raise RequestRejected(
+            f"seed: it must be a whole number from 0 to {SEED_MAX}.",
+            code="field_invalid",
+            field="seed",
+            reason=f"it must be a whole number from 0 to {SEED_MAX}",
+        )
+    return seed
+
+
+def _own_references(
+    connection: Connection, session: SessionId, cast: tuple[Character, ...]
+) -> None:
+    table = schema.artifacts
+    wanted = {one.reference: one.name for one in cast if one.reference}
+    query = select(table.c.id).where(table.c.id.in_(list(wanted)), table.c.session_id == session)
+    found = set(connection.execute(query).scalars())
+    for reference, name in wanted.items():
+        if reference not in found:
+            raise RequestRejected(
+                f"The reference picture of {name!r} is not in this session. Upload it again.",
+                code="reference_not_found",
+                name=name,
+            )
+
+
+def _drawing(connection: Connection, session: SessionId, job_id: JobId, panel: int) -> Drawing:
+    jobs, steps = schema.jobs, schema.steps
+    owned = select(jobs.c.kind).where(jobs.c.id == job_id, jobs.c.session_id == session)
+    if connection.execute(owned).scalar_one_or_none() != JobKind.STORYBOARD:
+        raise NotFound("job", job_id)
+    query = select(steps.c.state, steps.c.payload).where(
+        steps.c.job_id == job_id, steps.c.kind == StepKind.PANEL.value, steps.c.number == panel
+    )
+    step = connection.execute(query).one_or_none()
+    if step is None:
+        raise NotFound("panel", panel)
+    if not StepState(step.state).is_final:
+        raise RequestRejected(
+            f"Panel {panel} is still being drawn. Wait until it is there.",
+            code="panel_open",
+            number=panel,
+        )
+    return Drawing.model_validate(step.payload)

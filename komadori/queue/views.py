@@ -1,0 +1,180 @@
+"""Rows to what a follower sees: folded once, then only what has changed is read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select
+
+from komadori.domain.ids import JobId
+from komadori.domain.states import FINAL_JOB_STATES, JobKind, JobState, Stage, StepKind, StepState
+from komadori.domain.story import Panel
+from komadori.domain.view import JobView, PanelView, Problem, StepView
+from komadori.queue import schema
+from komadori.queue.artifact_rows import panel_slot
+from komadori.queue.forecast import Forecast
+
+_FINAL = tuple(state.value for state in FINAL_JOB_STATES)
+
+
+class JobFold:
+    """One job, folded from its rows. `refresh` reads only what came since the last time."""
+
+    def __init__(self, job_id: JobId) -> None:
+        self.job_id = job_id
+        self.job: RowMapping | None = None
+        self._sequence = -1
+        self._steps: dict[str, RowMapping] = {}
+        self._artifacts: dict[str, RowMapping] = {}
+        self._panels: dict[str, Panel] = {}
+        self._redos: dict[int, JobId] = {}
+
+    def refresh(self, connection: Connection) -> bool:
+        """Read what has changed; False: there is no such job."""
+        query = select(schema.jobs).where(schema.jobs.c.id == self.job_id)
+        job = connection.execute(query).mappings().one_or_none()
+        if job is None:
+            return False
+        for table, kept in ((schema.steps, self._steps), (schema.artifacts, self._artifacts)):
+            newer = select(table).where(table.c.job_id == self.job_id, table.c.seq > self._sequence)
+            kept.update({row["id"]: row for row in connection.execute(newer).mappings()})
+        if job["kind"] == JobKind.STORYBOARD:
+            self._redos = _open_redos(connection, self.job_id)
+        self.job = job
+        self._sequence = job["seq"]
+        return True
+
+    def view(self, forecast: Forecast) -> JobView:
+        """Return the job as it stands."""
+        job = self.job
+        if job is None:
+            raise LookupError(self.job_id)
+        steps = sorted(self._steps.values(), key=lambda row: (row["created_at"], row["number"]))
+        return _job_view(
+            job,
+            steps=tuple(_step_view(row) for row in steps),
+            panels=tuple(self._panel_view(row) for row in steps if _draws_panel(job, row)),
+            request=job["request"],
+            done=_done(steps),
+            planned=max(len(steps), 1 + job["request"].get("panels", 0)),
+            forecast=forecast,
+        )
+
+    def _panel_view(self, step: RowMapping) -> PanelView:
+        panel = self._panels.get(step["id"])
+        if panel is None:
+            panel = Panel.model_validate(step["payload"]["panel"])
+            self._panels[step["id"]] = panel
+        kept = [row for row in self._artifacts.values() if row["slot"] == panel_slot(panel.number)]
+        current = next((row for row in kept if row["is_current"]), None)
+        return PanelView(
+            number=panel.number,
+            scene=panel.scene,
+            text=panel.text,
+            shot=panel.shot,
+            characters=panel.characters,
+            dialogue=panel.dialogue,
+            state=StepState(step["state"]),
+            problem=_problem(step),
+            picture=current["id"] if current else None,
+            version=current["version"] if current else 0,
+            versions=len(kept),
+            redo=self._redos.get(panel.number),
+        )
+
+
+def summary(job: RowMapping, forecast: Forecast) -> JobView:
+    """Return a job as lists show it: without steps, panels and request."""
+    return _job_view(
+        job,
+        steps=(),
+        panels=(),
+        request={},
+        done=job["steps_done"],
+        planned=max(job["steps_total"], 1),
+        forecast=forecast,
+    )
+
+
+def _job_view(
+    job: RowMapping,
+    *,
+    steps: tuple[StepView, ...],
+    panels: tuple[PanelView, ...],
+    request: Mapping[str, Any],
+    done: float,
+    planned: int,
+    forecast: Forecast,
+) -> JobView:
+    """`planned`: the steps that will be. Before the scenes are known a storyboard has one step,
+    and would otherwise jump to 100 %."""
+    state = JobState(job["state"])
+    progress = round(done / planned, 4)
+    return JobView(
+        id=job["id"],
+        kind=JobKind(job["kind"]),
+        state=state,
+        stage=Stage(job["stage"]) if job["stage"] else None,
+        title=job["title"],
+        progress=1.0 if state is JobState.COMPLETED else progress,
+        position=forecast.position(job),
+        eta_s=forecast.eta_s(job, progress, planned),
+        problem=_problem(job),
+        steps_total=job["steps_total"],
+        steps_done=job["steps_done"],
+        steps_failed=job["steps_failed"],
+        created_at=job["created_at"],
+        started_at=job["started_at"],
+        ended_at=job["ended_at"],
+        deleted=job["deleted_at"] is not None,
+        target=job["target"],
+        request=request,
+        source=job["source"],
+        steps=steps,
+        panels=panels,
+        sequence=job["seq"],
+    )
+
+
+def _step_view(row: RowMapping) -> StepView:
+    return StepView(
+        id=row["id"],
+        kind=StepKind(row["kind"]),
+        number=row["number"],
+        state=StepState(row["state"]),
+        attempt=row["attempt"],
+        progress=row["progress"],
+        message=row["message"],
+        problem=_problem(row),
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        timings=row["timings"] or {},
+    )
+
+
+def _problem(row: RowMapping) -> Problem | None:
+    return (
+        Problem(code=row["error_code"], message=row["error"] or "") if row["error_code"] else None
+    )
+
+
+def _draws_panel(job: RowMapping, step: RowMapping) -> bool:
+    return bool(job["kind"] == JobKind.STORYBOARD and step["kind"] == StepKind.PANEL)
+
+
+def _done(steps: Sequence[RowMapping]) -> float:
+    """Count finished steps, and the parts of running ones."""
+    return sum(
+        1.0 if row["state"] == StepState.COMPLETED else row["progress"]
+        for row in steps
+        if row["state"] in (StepState.COMPLETED, StepState.RUNNING)
+    )
+
+
+def _open_redos(connection: Connection, job_id: JobId) -> dict[int, JobId]:
+    jobs = schema.jobs
+    query = (
+        select(jobs.c.id, jobs.c.request)
+        .where(jobs.c.target == job_id, jobs.c.state.not_in(_FINAL))
+        .order_by(jobs.c.created_at)
+    )
+    return {row.request["panel"]: row.id for row in connection.execute(query)}

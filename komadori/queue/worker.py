@@ -1,0 +1,171 @@
+"""A worker: claims the best step of its lane, has it done, writes how it ended, goes on."""
+
+import asyncio
+import faulthandler
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from komadori.domain.states import Lane
+from komadori.domain.view import Problem
+from komadori.domain.work import FileStore, RunStep, StepResult
+from komadori.errors import BackendRefused, KomadoriError, LeaseLost
+from komadori.logs import working_on
+from komadori.queue.context import WorkerContext
+from komadori.queue.heart import Heart
+from komadori.queue.ledger import Claim, Ending, Ledger
+
+log = logging.getLogger(__name__)
+
+_AGAIN_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLimits:
+    """Seconds after which a step is stopped, and after which it is ended with its worker."""
+
+    soft_s: float
+    hard_s: float
+
+
+class StepWorker:
+    """The one worker of this process. Make it after the fork."""
+
+    def __init__(
+        self, lane: Lane, ledger: Ledger, files: FileStore, run: RunStep, limits: TimeLimits
+    ) -> None:
+        self.lane = lane
+        self.ledger = ledger
+        self.steps_done = 0
+        self.is_draining = False
+        self.is_stopping = False
+        self._files = files
+        self._run_step = run
+        self._limits = limits
+        self._heart = Heart(ledger)
+        self._runner = asyncio.Runner()
+        self._task: asyncio.Task[StepResult] | None = None
+        self._why: str | None = None
+        """Why the running step is being stopped: "released", "cancelled" or "lost"."""
+
+    def start(self) -> None:
+        """Start the heart."""
+        self._heart.start()
+
+    def stop(self) -> None:
+        """Give the running step back and take no other. May be called from a signal handler."""
+        self.is_stopping = True
+        self._stop_step("released")
+
+    def drain(self, is_enough: Callable[[], bool]) -> None:
+        """Do steps until the lane is empty, `is_enough` says so, or `stop` was called."""
+        self.is_draining = True
+        try:
+            claim = self._claim_next()
+            while claim is not None:
+                claim = self._do(claim, is_enough)
+        finally:
+            self.is_draining = False
+
+    def _claim_next(self) -> Claim | None:
+        if self.is_stopping:
+            return None
+        try:
+            return self.ledger.claim_next(self.lane)
+        except SQLAlchemyError as exc:  # the reaper rings again when the store is back
+            log.warning("nothing claimed: lane=%s reason=%s", self.lane, exc)
+            return None
+
+    def _do(self, claim: Claim, is_enough: Callable[[], bool]) -> Claim | None:
+        with working_on(claim.job.id, f"{claim.step.kind}-{claim.step.number}"):
+            ending = self._attempt(claim)
+            self.steps_done += 1
+            if ending is None:
+                return self._claim_next()
+            goes_on = not (self.is_stopping or is_enough())
+            return self._finish(claim, ending, self.lane if goes_on else None)
+
+    def _attempt(self, claim: Claim) -> Ending | None:
+        """Run the step; None when it was taken away meanwhile."""
+        context = WorkerContext(claim.job, claim.step, self._files, self._heart.report)
+        self._why = None
+        self._heart.hold(claim, self._stop_step)
+        faulthandler.dump_traceback_later(self._limits.hard_s, exit=True)
+        try:
+            return self._ended(self._runner.run(self._limited(context)), context)
+        except asyncio.CancelledError:
+            return self._stopped(context)
+        except Exception as exc:  # noqa: BLE001  # the task's boundary: whatever went wrong is the step's
+            return self._failed(exc, context)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            self._heart.let_go()
+            self._task = None
+
+    async def _limited(self, context: WorkerContext) -> StepResult:
+        self._task = asyncio.current_task()
+        if self.is_stopping:  # the signal came before there was a task to cancel
+            self._why = "released"
+            raise asyncio.CancelledError
+        async with asyncio.timeout(self._limits.soft_s):
+            return await self._run_step(context)
+
+    def _stop_step(self, why: str) -> None:
+        task = self._task
+        if self._why is None and task is not None:
+            self._why = why
+            task.get_loop().call_soon_threadsafe(task.cancel)
+
+    def _ended(self, result: StepResult, context: WorkerContext) -> Ending:
+        return Ending(outcome="completed", result=result, timings=context.timings)
+
+    def _stopped(self, context: WorkerContext) -> Ending | None:
+        if self._why == "lost":
+            log.warning("step lost: another worker has it")
+            return None
+        return Ending(outcome=self._why or "released", timings=context.timings)
+
+    def _failed(self, exc: Exception, context: WorkerContext) -> Ending:
+        may_retry = not isinstance(exc, BackendRefused)
+        log.warning("step failed: reason=%r", exc, exc_info=not isinstance(exc, KomadoriError))
+        problem = self._problem(exc)
+        return Ending(
+            outcome="failed", problem=problem, may_retry=may_retry, timings=context.timings
+        )
+
+    def _problem(self, exc: Exception) -> Problem:
+        if isinstance(exc, TimeoutError):
+            message = f"It was stopped after {self._limits.soft_s:g} s without an end."
+            return Problem(code="time_limit", message=message)
+        if isinstance(exc, BackendRefused):
+            return Problem(code="refused", message=str(exc))
+        if isinstance(exc, KomadoriError):
+            return Problem(code="failed", message=str(exc))
+        # The text of a foreign error may hold paths or secrets: the log has it.
+        message = f"Something went wrong inside ({type(exc).__name__}); the log tells more."
+        return Problem(code="internal", message=message)
+
+    def _finish(self, claim: Claim, ending: Ending, then: Lane | None) -> Claim | None:
+        until = time.monotonic() + self.ledger.limits.lease_s
+        while True:
+            try:
+                return self.ledger.finish(claim, ending, then_claim=then)
+            except LeaseLost as exc:
+                log.warning("result dropped: %s", exc)
+                self._forget_files(ending)
+                break
+            except SQLAlchemyError as exc:
+                log.warning("result not written yet: reason=%s", exc)
+                if self.is_stopping or time.monotonic() > until:
+                    break
+                time.sleep(_AGAIN_S)
+        return self._claim_next() if then else None
+
+    def _forget_files(self, ending: Ending) -> None:
+        """Remove the files of a dropped result, unless a lost answer hid that they were taken."""
+        for artifact in ending.result.artifacts if ending.result else ():
+            if not self.ledger.keeps(artifact.file.id):
+                self._files.remove(artifact.file.id)

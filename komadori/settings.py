@@ -1,0 +1,200 @@
+"""Settings: read once by the entry points from YAML and environment, then passed down as values."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULTS = ROOT / "config" / "default_config.yaml"
+LOCAL = ROOT / "config" / "local.yaml"
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class SettingsInvalid(Exception):
+    """A setting has a value that cannot be; the message says which, and what is allowed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PageSettings(_Section):
+    """Where the page listens."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+
+
+class DatabaseSettings(_Section):
+    """Where jobs are kept. The address may hold a password, so it is a secret."""
+
+    url: SecretStr | None
+
+
+class QueueSettings(_Section):
+    """What rings for the workers."""
+
+    backend: Literal["sqlite", "redis"]
+    redis_url: SecretStr | None
+
+    @model_validator(mode="after")
+    def _redis_needs_a_url(self) -> Self:
+        if self.backend == "redis" and self.redis_url is None:
+            raise ValueError(
+                "set queue.redis_url (KOMADORI_QUEUE__REDIS_URL), or use the sqlite backend"
+            )
+        return self
+
+
+def _is_size(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d{1,3}x[1-9]\d{1,3}", text):
+        raise ValueError(f"{text!r} is not a size; write width x height, such as 1280x720")
+    return text
+
+
+class ImageSettings(_Section):
+    """How pictures are made."""
+
+    size: Annotated[str, AfterValidator(_is_size)]
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        width, height = self.size.split("x")
+        return int(width), int(height)
+
+
+class ConcurrencySettings(_Section):
+    """How much is done at once on this machine."""
+
+    image_workers: Annotated[int, Field(ge=1, le=64)]
+
+
+class StepSettings(_Section):
+    """Time limits and retries of a step."""
+
+    soft_limit_s: Seconds
+    hard_limit_s: Seconds
+    retries: Annotated[int, Field(ge=0, le=100)]
+    retry_delay_s: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _soft_comes_first(self) -> Self:
+        if self.soft_limit_s >= self.hard_limit_s:
+            raise ValueError("soft_limit_s must be smaller than hard_limit_s")
+        return self
+
+
+class Defaults(_Section):
+    """What a job gets when it does not say otherwise."""
+
+    image: ImageSettings
+    concurrency: ConcurrencySettings
+    step: StepSettings
+
+
+class WorkerSettings(_Section):
+    """How worker processes live."""
+
+    lease_s: Annotated[float, Field(ge=1)]
+    max_steps: Annotated[int, Field(ge=1)]
+
+
+class HousekeepingSettings(_Section):
+    """How long things are kept."""
+
+    deleted_after_minutes: Annotated[float, Field(ge=0)]
+
+
+class Settings(BaseSettings):
+    """All settings. The environment wins over config/local.yaml, that over the defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KOMADORI_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    data_dir: Path
+    page: PageSettings
+    database: DatabaseSettings
+    queue: QueueSettings
+    defaults: Defaults
+    worker: WorkerSettings
+    housekeeping: HousekeepingSettings
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, YAML (local over defaults)."""
+        del dotenv_settings, file_secret_settings
+        local = YamlConfigSettingsSource(settings_cls, yaml_file=LOCAL)
+        defaults = YamlConfigSettingsSource(settings_cls, yaml_file=DEFAULTS)
+        return init_settings, env_settings, local, defaults
+
+    @model_validator(mode="after")
+    def _data_dir_is_absolute(self) -> Self:
+        folder = self.data_dir.expanduser()
+        absolute = folder if folder.is_absolute() else ROOT / folder
+        object.__setattr__(self, "data_dir", absolute)
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """The address of the database, for SQLAlchemy."""
+        if self.database.url is not None:
+            return self.database.url.get_secret_value()
+        return f"sqlite:///{self.data_dir / 'komadori.db'}"
+
+    @property
+    def redis_url(self) -> str | None:
+        """The address of Redis, if the queue uses it."""
+        if self.queue.backend != "redis" or self.queue.redis_url is None:
+            return None
+        return self.queue.redis_url.get_secret_value()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsInvalid: with one line for each wrong setting.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as exc:
+        raise SettingsInvalid("\n".join(_sentence(error) for error in exc.errors())) from None
+    except (ValueError, yaml.YAMLError) as exc:
+        raise SettingsInvalid(f"The settings cannot be read: {exc}") from None
+
+
+def _sentence(error: Any) -> str:
+    path = [str(part) for part in error["loc"]]
+    variable = "KOMADORI_" + "__".join(path).upper()
+    value = error["input"] if isinstance(error["input"], str | int | float) else None
+    is_secret = path and path[-1].endswith("url")
+    got = f" (it is {value!r})" if value is not None and not is_secret else ""
+    reason = error["msg"].removeprefix("Value error, ")
+    return f"Setting {'.'.join(path)}: {reason}{got}. Change it in {LOCAL.name} or {variable}."
