@@ -33,7 +33,7 @@ class ConsumerMonitor(threading.Thread):
         self._command = command
         self._environment = {**os.environ, **environment, "KOMADORI_PARENT_PID": str(os.getpid())}
         self._process: subprocess.Popen[bytes] | None = None
-        self._started = 0.0
+        self._started_at = 0.0
         self._quick_deaths = 0
         self._stopping = threading.Event()
 
@@ -52,7 +52,7 @@ class ConsumerMonitor(threading.Thread):
         if code is None:
             return
         log.warning("consumer died: code=%s pid=%s; it is started again", code, self._process.pid)
-        is_steady = time.monotonic() - self._started > _STEADY_S
+        is_steady = time.monotonic() - self._started_at > _STEADY_S
         self._quick_deaths = 0 if is_steady else self._quick_deaths + 1
         self._stopping.wait(_BACKOFF_S[min(self._quick_deaths, len(_BACKOFF_S) - 1)])
         if not self._stopping.is_set():
@@ -63,7 +63,7 @@ class ConsumerMonitor(threading.Thread):
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
             self._command, cwd=ROOT, env=self._environment, start_new_session=True
         )
-        self._started = time.monotonic()
+        self._started_at = time.monotonic()
         log.info("consumer started: pid=%s", self._process.pid)
 
     def stop(self) -> None:

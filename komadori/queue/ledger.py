@@ -3,13 +3,13 @@
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, text
 
 from komadori.domain.ids import ArtifactId
 from komadori.domain.job import Job, Step
@@ -25,10 +25,11 @@ from komadori.queue.store import Store
 MAX_DEATHS = 3
 """A step that took so many workers with it is not tried again."""
 
+_STEP = "id, job_id, kind, number, lane, payload, state, attempt, result, token"
 # Loose index scan over ix_steps_claim: best priority, then the session with the least running,
-# then age. `deaths < 2`: what killed two workers runs alone, see _claim_alone.
+# then age. `deaths < 2`: what killed two workers runs alone, see _best_alone; `alone` counts it.
 _BEST = text(
-    """
+    f"""
     WITH RECURSIVE
     best(priority) AS (
         SELECT max(priority) FROM steps
@@ -53,15 +54,18 @@ _BEST = text(
         FROM waiting WHERE session_id IS NOT NULL),
     chosen AS (
         SELECT session_id FROM ranked WHERE age IS NOT NULL ORDER BY load, age LIMIT 1)
-    SELECT id, job_id FROM steps
-    WHERE lane = :lane AND state = 'QUEUED' AND deaths < 2
-      AND priority = (SELECT priority FROM best)
-      AND session_id = (SELECT session_id FROM chosen)
-    ORDER BY created_at, number LIMIT 1
-    """
+    SELECT (SELECT count(*) FROM steps WHERE lane = :lane AND deaths >= 2
+            AND state IN ('QUEUED', 'RUNNING')) AS alone, best_step.*
+    FROM (SELECT 1 AS one) AS always LEFT JOIN (
+        SELECT {_STEP} FROM steps
+        WHERE lane = :lane AND state = 'QUEUED' AND deaths < 2
+          AND priority = (SELECT priority FROM best)
+          AND session_id = (SELECT session_id FROM chosen)
+        ORDER BY created_at, number LIMIT 1) AS best_step ON 1 = 1
+    """  # noqa: S608  # our own columns
 )
 _ALONE = text(
-    "SELECT id, job_id, state, host FROM steps"
+    f"SELECT {_STEP}, host FROM steps"  # noqa: S608  # our own columns
     " WHERE lane = :lane AND deaths >= 2 AND state IN ('QUEUED', 'RUNNING')"
 )
 _RUNNING_HERE = text("SELECT 1 FROM steps WHERE state = 'RUNNING' AND host = :host LIMIT 1")
@@ -69,7 +73,8 @@ _TAKE = text(
     "UPDATE steps SET state = 'RUNNING', token = token + 1, attempt = attempt + 1, host = :host,"
     " pid = :pid, pid_started = :pid_started, lease_until = :lease_until, started_at = :now,"
     " ended_at = NULL, not_before = NULL, progress = 0, message = '', error_code = NULL,"
-    " error = NULL, timings = NULL, seq = :seq WHERE id = :id AND state = 'QUEUED' RETURNING *"
+    " error = NULL, timings = NULL, seq = :seq"
+    " WHERE id = :id AND state = 'QUEUED' AND token = :token"
 )
 _RENEW = text(
     "UPDATE steps SET lease_until = :lease_until WHERE id = :id AND token = :token"
@@ -84,7 +89,6 @@ _END = text(
     " timings = :timings, not_before = :not_before, failures = failures + :failed,"
     " deaths = deaths + :died, lease_until = NULL, ended_at = :ended_at, progress = :progress,"
     " message = '', seq = :seq WHERE id = :id AND token = :token AND state = 'RUNNING'"
-    " RETURNING *"
 )
 _ATTEMPT = text(
     "INSERT INTO attempts (step_id, attempt, job_id, kind, number, outcome, error, host, pid,"
@@ -128,6 +132,8 @@ class Claim:
     job: Job
     step: Step
     token: int
+    worker: Worker
+    started_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +178,8 @@ class Ledger:
     ) -> Claim | None:
         """Write how the attempt ended and, in the same transaction, take the next step.
 
+        None may also mean that the next step's job was being changed by another worker.
+
         Raises:
             LeaseLost: the step is no longer this worker's; nothing was written.
         """
@@ -185,9 +193,9 @@ class Ledger:
                 job.row["source"] = ending.result.data.get("source", job.row["source"])
             before = job.row["steps_total"]
             job.settle(self.plan)
-            job.save()
             new_steps = job.row["steps_total"] - before
-            next_claim = self._claim(connection, then_claim) if then_claim else None
+            next_claim = self._claim(connection, then_claim, held=job) if then_claim else None
+            job.save()
         if new_steps:
             self.ring(new_steps)
         return next_claim
@@ -229,36 +237,46 @@ class Ledger:
         with self.store.read() as connection:
             return connection.execute(query, {"lane": lane.value}).first() is not None
 
-    def _claim(self, connection: Connection, lane: Lane) -> Claim | None:
-        now = self.store.now(connection)
+    def _claim(
+        self, connection: Connection, lane: Lane, held: OpenJob | None = None
+    ) -> Claim | None:
+        """Take the best step. `held` is a job whose lock we have; its caller saves it."""
         while (best := self._best(connection, lane)) is not None:
-            job = OpenJob.lock(connection, best.job_id, now)
-            taken = self._take(connection, job, best.id) if job else None
-            if job and taken:
-                job.move(JobState.RUNNING)
+            if held is not None and best.job_id == held.row["id"]:
+                return self._take(held, best)
+            now = self._store_now(connection, held)
+            job = OpenJob.lock(connection, best.job_id, now, if_free=held is not None)
+            if job is None:
+                return None
+            if (claim := self._take(job, best)) is not None:
                 job.save()
-                return Claim(job.job, step_of(taken), taken["token"])
+                return claim
         return None
 
-    def _best(self, connection: Connection, lane: Lane) -> Any:
-        alone = connection.execute(_ALONE, {"lane": lane.value}).all()
-        if not alone:
-            return connection.execute(_BEST, {"lane": lane.value}).first()
-        return self._best_alone(connection, lane, alone)
+    def _store_now(self, connection: Connection, held: OpenJob | None) -> float:
+        return held.now if held is not None else self.store.now(connection)
 
-    def _best_alone(self, connection: Connection, lane: Lane, alone: Any) -> Any:
+    def _best(self, connection: Connection, lane: Lane) -> Any:
+        best = connection.execute(_BEST, {"lane": lane.value}).one()
+        if best.alone:
+            return self._best_alone(connection, lane, best)
+        return best if best.id is not None else None
+
+    def _best_alone(self, connection: Connection, lane: Lane, best: Any) -> Any:
         """What killed two workers waits until this machine is empty, and nothing joins it."""
+        alone = connection.execute(_ALONE, {"lane": lane.value}).all()
         waiting = next((row for row in alone if row.state == StepState.QUEUED), None)
         if waiting is None and all(row.host != this_host() for row in alone):
-            return connection.execute(_BEST, {"lane": lane.value}).first()
+            return best if best.id is not None else None
         if connection.execute(_RUNNING_HERE, {"host": this_host()}).first():
             return None
         return waiting
 
-    def _take(self, connection: Connection, job: OpenJob, step_id: str) -> Any:
+    def _take(self, job: OpenJob, best: Any) -> Claim | None:
         worker = this_worker()
         values = {
-            "id": step_id,
+            "id": best.id,
+            "token": best.token,
             "host": worker.host,
             "pid": worker.pid,
             "pid_started": worker.pid_started,
@@ -266,7 +284,11 @@ class Ledger:
             "now": job.now,
             "seq": job.next_seq(),
         }
-        return connection.execute(_TAKE, values).mappings().one_or_none()
+        if not job.connection.execute(_TAKE, values).rowcount:
+            return None
+        job.move(JobState.RUNNING)
+        step = replace(step_of(best._mapping), state=StepState.RUNNING, attempt=best.attempt + 1)
+        return Claim(job.job, step, best.token + 1, worker, job.now)
 
 
 def end_attempt(job: OpenJob, claim: Claim, ending: Ending, limits: Limits) -> bool:
@@ -288,10 +310,9 @@ def end_attempt(job: OpenJob, claim: Claim, ending: Ending, limits: Limits) -> b
         "progress": 1.0 if state is StepState.COMPLETED else 0.0,
         "seq": job.next_seq(),
     }
-    ended = job.connection.execute(_END, values).mappings().one_or_none()
-    if ended is None:
+    if not job.connection.execute(_END, values).rowcount:
         return False
-    _write_attempt(job.connection, ended, ending, job.now)
+    _write_attempt(job, claim, ending)
     return True
 
 
@@ -316,8 +337,20 @@ def _next_state(
     return StepState.FAILED, None
 
 
-def _write_attempt(connection: Connection, step: RowMapping, ending: Ending, now: float) -> None:
-    columns = "id attempt job_id kind number host pid timings seq started_at"
-    values = {key: step[key] for key in columns.split()}
-    error = ending.problem.message if ending.problem else None
-    connection.execute(_ATTEMPT, values | {"outcome": ending.outcome, "error": error, "now": now})
+def _write_attempt(job: OpenJob, claim: Claim, ending: Ending) -> None:
+    values = {
+        "id": claim.step.id,
+        "attempt": claim.step.attempt,
+        "job_id": claim.step.job_id,
+        "kind": claim.step.kind.value,
+        "number": claim.step.number,
+        "outcome": ending.outcome,
+        "error": ending.problem.message if ending.problem else None,
+        "host": claim.worker.host,
+        "pid": claim.worker.pid,
+        "timings": json_or_none(dict(ending.timings)),
+        "seq": job.row["seq"],
+        "started_at": claim.started_at,
+        "now": job.now,
+    }
+    job.connection.execute(_ATTEMPT, values)

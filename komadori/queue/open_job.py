@@ -12,17 +12,30 @@ from sqlalchemy import Connection, insert, select, text, update
 
 from komadori.domain.ids import JobId, new_id
 from komadori.domain.job import Job
-from komadori.domain.states import JobState, StepKind, StepState
+from komadori.domain.states import NEXT_JOB_STATES, JobState, StepKind, StepState
 from komadori.domain.view import Problem
 from komadori.domain.work import NewStep, Plan, PlanJob
+from komadori.errors import InvalidTransition
 from komadori.queue import schema
-from komadori.queue.json_text import to_json
+from komadori.queue.json_text import from_json, to_json
 from komadori.queue.rows import job_of, step_of
 
 UNFINISHED = (StepState.FAILED.value, StepState.CANCELLED.value, StepState.UNKNOWN.value)
 """States of steps that "make what is missing" runs again."""
 
-_LOCK = "SELECT * FROM jobs WHERE id = :id"
+# All but the title and the request: those never change, and a story is long.
+_COLUMNS = (
+    "id, session_id, kind, state, stage, target, steps_total, steps_done, steps_failed, source,"
+    " error_code, error, seq, started_at, ended_at, deleted_at"
+)
+_LOCK_SQLITE = text(f"SELECT {_COLUMNS} FROM jobs WHERE id = :id")  # noqa: S608  # our own columns
+_LOCK = text(f"{_LOCK_SQLITE.text} FOR UPDATE")
+_LOCK_IF_FREE = text(f"{_LOCK.text} SKIP LOCKED")
+_REQUEST = text("SELECT request FROM jobs WHERE id = :id")
+_REQUESTS_KEPT = 64
+_requests: dict[str, Mapping[str, Any]] = {}
+"""Requests of jobs that this process has had to do with. They never change."""
+
 _SAVE = text(
     "UPDATE jobs SET state = :state, stage = :stage, seq = :seq, steps_total = :steps_total,"
     " steps_done = :steps_done, steps_failed = :steps_failed, source = :source,"
@@ -41,16 +54,34 @@ class OpenJob:
     now: float
 
     @classmethod
-    def lock(cls, connection: Connection, job_id: JobId | str, now: float) -> "OpenJob | None":
-        """Lock the job for this transaction; None if there is no such job."""
-        sql = _LOCK if connection.dialect.name == "sqlite" else f"{_LOCK} FOR UPDATE"
-        found = connection.execute(text(sql), {"id": job_id}).mappings().one_or_none()
+    def lock(
+        cls, connection: Connection, job_id: JobId | str, now: float, *, if_free: bool = False
+    ) -> "OpenJob | None":
+        """Lock the job for this transaction; None if there is no such job.
+
+        Whoever holds a job's lock already takes a second one only `if_free`: None then also means
+        that another has it, and nobody waits in a circle. SQLite's one lock is held since BEGIN.
+        """
+        if connection.dialect.name == "sqlite":
+            query = _LOCK_SQLITE
+        else:
+            query = _LOCK_IF_FREE if if_free else _LOCK
+        found = connection.execute(query, {"id": job_id}).mappings().one_or_none()
         return None if found is None else cls(connection, dict(found), now)
 
     @property
     def job(self) -> Job:
         """The job as it is now."""
-        return job_of(self.row)  # type: ignore[arg-type]  # a dict is a fine mapping of a row
+        return job_of(self.row, self._request())
+
+    def _request(self) -> Mapping[str, Any]:
+        job_id = self.row["id"]
+        if job_id not in _requests:
+            if len(_requests) >= _REQUESTS_KEPT:
+                _requests.clear()
+            found = self.connection.execute(_REQUEST, {"id": job_id}).scalar_one()
+            _requests[job_id] = from_json(found)
+        return _requests[job_id]
 
     @property
     def state(self) -> JobState:
@@ -66,7 +97,9 @@ class OpenJob:
         """Change the state by the transition table; staying where it is changes nothing."""
         if state == self.state:
             return
-        self.row["state"] = self.job.moved_to(state).state.value
+        if state not in NEXT_JOB_STATES[self.state]:
+            raise InvalidTransition(f"job {self.row['id']} is {self.state}, cannot become {state}")
+        self.row["state"] = state.value
         self.row["ended_at"] = self.now if state.is_final else None
         if state is JobState.RUNNING and self.row["started_at"] is None:
             self.row["started_at"] = self.now

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, text
 
 from komadori.domain.states import StepState
 from komadori.domain.view import Problem
-from komadori.queue.ledger import Claim, Ending, Ledger, end_attempt, this_host
+from komadori.queue.ledger import Claim, Ending, Ledger, Worker, end_attempt, this_host
 from komadori.queue.open_job import OpenJob
 from komadori.queue.rows import step_of
 
@@ -74,7 +74,8 @@ class Reaper:
             step = connection.execute(_STILL, {"id": seen["id"]}).mappings().one_or_none()
             if job is None or step is None or not self._is_abandoned(step, now):
                 return
-            claim = Claim(job.job, step_of(step), step["token"])
+            worker = Worker(step["host"], step["pid"], step["pid_started"])
+            claim = Claim(job.job, step_of(step), step["token"], worker, step["started_at"])
             end_attempt(job, claim, Ending(outcome="died", problem=_DIED), self._ledger.limits)
             job.note("worker_died", step=step["kind"], number=step["number"])
             job.settle(self._ledger.plan)

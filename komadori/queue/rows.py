@@ -1,5 +1,6 @@
 """Rows to values."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -9,13 +10,13 @@ from komadori.domain.states import JobKind, JobState, Lane, Stage, StepKind, Ste
 from komadori.queue.json_text import from_json
 
 
-def job_of(row: RowMapping) -> Job:
-    """Return the job of a row of `jobs`."""
+def job_of(row: Mapping[str, Any], request: Mapping[str, Any]) -> Job:
+    """Return the job of a row of `jobs` and its request."""
     return Job(
         id=row["id"],
         session_id=row["session_id"],
         kind=JobKind(row["kind"]),
-        request=_json(row["request"]),
+        request=request,
         state=JobState(row["state"]),
         stage=Stage(row["stage"]) if row["stage"] else None,
     )
