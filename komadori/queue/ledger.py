@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from sqlalchemy import Connection, text
@@ -20,15 +20,16 @@ from komadori.errors import LeaseLost
 from komadori.queue.artifact_rows import add_artifacts
 from komadori.queue.open_job import OpenJob, json_or_none
 from komadori.queue.rows import step_of
+from komadori.queue.statement import Statement
 from komadori.queue.store import Store
 
 MAX_DEATHS = 3
 """A step that took so many workers with it is not tried again."""
 
-_STEP = "id, job_id, kind, number, lane, payload, state, attempt, result, token"
+_STEP = "id, job_id, kind, number, lane, payload, state, attempt, result, token, host"
 # Loose index scan over ix_steps_claim: best priority, then the session with the least running,
 # then age. `deaths < 2`: what killed two workers runs alone, see _best_alone; `alone` counts it.
-_BEST = text(
+_BEST = Statement(
     f"""
     WITH RECURSIVE
     best(priority) AS (
@@ -64,37 +65,54 @@ _BEST = text(
         ORDER BY created_at, number LIMIT 1) AS best_step ON 1 = 1
     """  # noqa: S608  # our own columns
 )
-_ALONE = text(
-    f"SELECT {_STEP}, host FROM steps"  # noqa: S608  # our own columns
+_ALONE = Statement(
+    f"SELECT 1, {_STEP} FROM steps"  # noqa: S608  # our own columns
     " WHERE lane = :lane AND deaths >= 2 AND state IN ('QUEUED', 'RUNNING')"
 )
-_RUNNING_HERE = text("SELECT 1 FROM steps WHERE state = 'RUNNING' AND host = :host LIMIT 1")
-_TAKE = text(
+_RUNNING_HERE = Statement("SELECT 1 FROM steps WHERE state = 'RUNNING' AND host = :host LIMIT 1")
+_TAKE = Statement(
     "UPDATE steps SET state = 'RUNNING', token = token + 1, attempt = attempt + 1, host = :host,"
     " pid = :pid, pid_started = :pid_started, lease_until = :lease_until, started_at = :now,"
     " ended_at = NULL, not_before = NULL, progress = 0, message = '', error_code = NULL,"
     " error = NULL, timings = NULL, seq = :seq"
     " WHERE id = :id AND state = 'QUEUED' AND token = :token"
 )
-_RENEW = text(
+_RENEW = Statement(
     "UPDATE steps SET lease_until = :lease_until WHERE id = :id AND token = :token"
     " AND state = 'RUNNING'"
 )
-_PROGRESS = text(
+_PROGRESS = Statement(
     "UPDATE steps SET lease_until = :lease_until, progress = :progress, message = :message,"
     " seq = :seq WHERE id = :id AND token = :token AND state = 'RUNNING'"
 )
-_END = text(
+_END = Statement(
     "UPDATE steps SET state = :state, result = :result, error_code = :error_code, error = :error,"
     " timings = :timings, not_before = :not_before, failures = failures + :failed,"
     " deaths = deaths + :died, lease_until = NULL, ended_at = :ended_at, progress = :progress,"
     " message = '', seq = :seq WHERE id = :id AND token = :token AND state = 'RUNNING'"
 )
-_ATTEMPT = text(
+_ATTEMPT = Statement(
     "INSERT INTO attempts (step_id, attempt, job_id, kind, number, outcome, error, host, pid,"
     " timings, seq, started_at, ended_at) VALUES (:id, :attempt, :job_id, :kind, :number,"
     " :outcome, :error, :host, :pid, :timings, :seq, :started_at, :now)"
 )
+
+
+class _Candidate(NamedTuple):
+    """A step that may be taken; `alone` counts steps that must run alone."""
+
+    alone: int
+    id: str | None
+    job_id: str
+    kind: str
+    number: int
+    lane: str
+    payload: str
+    state: str
+    attempt: int
+    result: str | None
+    token: int
+    host: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +228,13 @@ class Ledger:
                 "lease_until": now + self.limits.lease_s,
             }
             if progress is None:
-                return bool(connection.execute(_RENEW, values).rowcount)
+                return bool(_RENEW.run(connection, values).rowcount)
             job = OpenJob.lock(connection, claim.step.job_id, now)
             if job is None:
                 return False
             values |= {"progress": progress[0], "message": progress[1], "seq": job.next_seq()}
             job.save()
-            return bool(connection.execute(_PROGRESS, values).rowcount)
+            return bool(_PROGRESS.run(connection, values).rowcount)
 
     def is_cancelling(self, claim: Claim) -> bool:
         """Whether the job of a claimed step is being cancelled."""
@@ -256,23 +274,26 @@ class Ledger:
     def _store_now(self, connection: Connection, held: OpenJob | None) -> float:
         return held.now if held is not None else self.store.now(connection)
 
-    def _best(self, connection: Connection, lane: Lane) -> Any:
-        best = connection.execute(_BEST, {"lane": lane.value}).one()
+    def _best(self, connection: Connection, lane: Lane) -> _Candidate | None:
+        best = _Candidate(*_BEST.run(connection, {"lane": lane.value}).fetchone())
         if best.alone:
             return self._best_alone(connection, lane, best)
         return best if best.id is not None else None
 
-    def _best_alone(self, connection: Connection, lane: Lane, best: Any) -> Any:
+    def _best_alone(
+        self, connection: Connection, lane: Lane, best: _Candidate
+    ) -> _Candidate | None:
         """What killed two workers waits until this machine is empty, and nothing joins it."""
-        alone = connection.execute(_ALONE, {"lane": lane.value}).all()
+        rows = _ALONE.run(connection, {"lane": lane.value}).fetchall()
+        alone = [_Candidate(*row) for row in rows]
         waiting = next((row for row in alone if row.state == StepState.QUEUED), None)
         if waiting is None and all(row.host != this_host() for row in alone):
             return best if best.id is not None else None
-        if connection.execute(_RUNNING_HERE, {"host": this_host()}).first():
+        if _RUNNING_HERE.run(connection, {"host": this_host()}).fetchone():
             return None
         return waiting
 
-    def _take(self, job: OpenJob, best: Any) -> Claim | None:
+    def _take(self, job: OpenJob, best: _Candidate) -> Claim | None:
         worker = this_worker()
         values = {
             "id": best.id,
@@ -284,10 +305,10 @@ class Ledger:
             "now": job.now,
             "seq": job.next_seq(),
         }
-        if not job.connection.execute(_TAKE, values).rowcount:
+        if not _TAKE.run(job.connection, values).rowcount:
             return None
         job.move(JobState.RUNNING)
-        step = replace(step_of(best._mapping), state=StepState.RUNNING, attempt=best.attempt + 1)
+        step = replace(step_of(best._asdict()), state=StepState.RUNNING, attempt=best.attempt + 1)
         return Claim(job.job, step, best.token + 1, worker, job.now)
 
 
@@ -310,7 +331,7 @@ def end_attempt(job: OpenJob, claim: Claim, ending: Ending, limits: Limits) -> b
         "progress": 1.0 if state is StepState.COMPLETED else 0.0,
         "seq": job.next_seq(),
     }
-    if not job.connection.execute(_END, values).rowcount:
+    if not _END.run(job.connection, values).rowcount:
         return False
     _write_attempt(job, claim, ending)
     return True
@@ -353,4 +374,4 @@ def _write_attempt(job: OpenJob, claim: Claim, ending: Ending) -> None:
         "started_at": claim.started_at,
         "now": job.now,
     }
-    job.connection.execute(_ATTEMPT, values)
+    _ATTEMPT.run(job.connection, values)

@@ -19,30 +19,46 @@ from komadori.errors import InvalidTransition
 from komadori.queue import schema
 from komadori.queue.json_text import from_json, to_json
 from komadori.queue.rows import job_of, step_of
+from komadori.queue.statement import Statement
 
 UNFINISHED = (StepState.FAILED.value, StepState.CANCELLED.value, StepState.UNKNOWN.value)
 """States of steps that "make what is missing" runs again."""
 
 # All but the title and the request: those never change, and a story is long.
 _COLUMNS = (
-    "id, session_id, kind, state, stage, target, steps_total, steps_done, steps_failed, source,"
-    " error_code, error, seq, started_at, ended_at, deleted_at"
+    "id",
+    "session_id",
+    "kind",
+    "state",
+    "stage",
+    "target",
+    "steps_total",
+    "steps_done",
+    "steps_failed",
+    "source",
+    "error_code",
+    "error",
+    "seq",
+    "started_at",
+    "ended_at",
+    "deleted_at",
 )
-_LOCK_SQLITE = text(f"SELECT {_COLUMNS} FROM jobs WHERE id = :id")  # noqa: S608  # our own columns
-_LOCK = text(f"{_LOCK_SQLITE.text} FOR UPDATE")
-_LOCK_IF_FREE = text(f"{_LOCK.text} SKIP LOCKED")
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM jobs WHERE id = :id"  # noqa: S608  # our own columns
+_LOCK_SQLITE = Statement(_SELECT)
+_LOCK = Statement(f"{_SELECT} FOR UPDATE")
+_LOCK_IF_FREE = Statement(f"{_SELECT} FOR UPDATE SKIP LOCKED")
 _REQUEST = text("SELECT request FROM jobs WHERE id = :id")
 _REQUESTS_KEPT = 64
 _requests: dict[str, Mapping[str, Any]] = {}
 """Requests of jobs that this process has had to do with. They never change."""
 
-_SAVE = text(
+_SAVE = Statement(
     "UPDATE jobs SET state = :state, stage = :stage, seq = :seq, steps_total = :steps_total,"
     " steps_done = :steps_done, steps_failed = :steps_failed, source = :source,"
     " error_code = :error_code, error = :error, started_at = :started_at, ended_at = :ended_at,"
     " deleted_at = :deleted_at WHERE id = :id"
 )
-_COUNT = text("SELECT state, count(*) FROM steps WHERE job_id = :id GROUP BY state")
+_COUNT = Statement("SELECT state, count(*) FROM steps WHERE job_id = :id GROUP BY state")
 
 
 @dataclass
@@ -66,8 +82,10 @@ class OpenJob:
             query = _LOCK_SQLITE
         else:
             query = _LOCK_IF_FREE if if_free else _LOCK
-        found = connection.execute(query, {"id": job_id}).mappings().one_or_none()
-        return None if found is None else cls(connection, dict(found), now)
+        found = query.run(connection, {"id": job_id}).fetchone()
+        return (
+            None if found is None else cls(connection, dict(zip(_COLUMNS, found, strict=True)), now)
+        )
 
     @property
     def job(self) -> Job:
@@ -152,7 +170,7 @@ class OpenJob:
             self._end(counts, is_whole=not planned.steps)
 
     def _counts(self) -> dict[StepState, int]:
-        rows = self.connection.execute(_COUNT, {"id": self.row["id"]})
+        rows = _COUNT.run(self.connection, {"id": self.row["id"]})
         return {StepState(state): count for state, count in rows}
 
     def _steps(self) -> Sequence[Any]:
@@ -243,24 +261,7 @@ class OpenJob:
     def save(self) -> None:
         """Write the row, and have followers told once it is committed."""
         self.connection.info.setdefault("changed", set()).add(self.row["id"])
-        self.connection.execute(_SAVE, {key: self.row[key] for key in _SAVED})
-
-
-_SAVED = (
-    "id",
-    "state",
-    "stage",
-    "seq",
-    "steps_total",
-    "steps_done",
-    "steps_failed",
-    "source",
-    "error_code",
-    "error",
-    "started_at",
-    "ended_at",
-    "deleted_at",
-)
+        _SAVE.run(self.connection, self.row)
 
 
 def json_or_none(value: Any) -> str | None:

@@ -22,7 +22,7 @@ def job_of(row: Mapping[str, Any], request: Mapping[str, Any]) -> Job:
     )
 
 
-def step_of(row: RowMapping) -> Step:
+def step_of(row: Mapping[str, Any] | RowMapping) -> Step:
     """Return the step of a row of `steps`."""
     return Step(
         id=row["id"],
