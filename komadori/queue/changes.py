@@ -111,9 +111,7 @@ class NoChanges:
 
 
 def open_changes(database_url: str, redis_url: str | None) -> Changes:
-    """Return what fits: Redis also where SQLite would do, since workers may be elsewhere."""
-    if redis_url:
-        return RedisChanges(redis_url)
+    """Return what fits: SQLite's own counter is cheaper than any message."""
     if make_url(database_url).get_backend_name() == "sqlite":
         return SqliteChanges(database_url)
-    return NoChanges()
+    return RedisChanges(redis_url) if redis_url else NoChanges()

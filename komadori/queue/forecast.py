@@ -7,8 +7,9 @@ from sqlalchemy import Connection, RowMapping, text
 
 from komadori.domain.states import JobKind, JobState, StepKind
 
-_QUEUED = text(
-    "SELECT id FROM jobs WHERE state = 'QUEUED' AND deleted_at IS NULL ORDER BY created_at, id"
+_QUEUED = text(  # a redo goes before everything else
+    "SELECT id FROM jobs WHERE state = 'QUEUED' AND deleted_at IS NULL"
+    " ORDER BY CASE kind WHEN 'panel' THEN 0 ELSE 1 END, created_at, id"
 )
 _MEAN = text(
     "SELECT avg(seconds) FROM (SELECT ended_at - started_at AS seconds FROM attempts"

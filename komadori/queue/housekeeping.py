@@ -34,8 +34,10 @@ class Housekeeping:
     def _remove(self, job_id: JobId, before: float) -> bool:
         with self._store.write() as connection:
             job = OpenJob.lock(connection, job_id, self._store.now(connection))
-            if job is None or job.row["deleted_at"] is None or job.row["deleted_at"] >= before:
-                return False  # another sweeper was here, or it was brought back
+            if job is None or not job.state.is_final:
+                return False  # another sweeper was here, or it was opened again
+            if job.row["deleted_at"] is None or job.row["deleted_at"] >= before:
+                return False  # it was brought back
             files = artifacts_of(connection, job_id)
             for table in (schema.artifacts, schema.attempts, schema.events, schema.steps):
                 connection.execute(delete(table).where(table.c.job_id == job_id))

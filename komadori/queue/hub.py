@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import AsyncGenerator
@@ -36,6 +37,8 @@ class Follower:
 
     def tell(self, view: JobView) -> None:
         """Hand over a newer view; called from the hub's thread."""
+        if view.sequence < self.view.sequence:  # it came with a newer one than the hub had read
+            return
         self.view = view
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._bell.set)
@@ -123,8 +126,11 @@ class Hub(threading.Thread):
             try:
                 self._changes.wait(LOOK_S)
                 self.loop()
-            except SQLAlchemyError as exc:
+            except (SQLAlchemyError, sqlite3.Error) as exc:
                 log.warning("followers not served: reason=%s", exc)
+                time.sleep(LOOK_S)
+            except Exception:  # noqa: BLE001  # the thread's boundary: without it nobody hears again
+                log.exception("followers not served")
                 time.sleep(LOOK_S)
 
     def loop(self) -> None:
@@ -153,6 +159,8 @@ class Hub(threading.Thread):
         view = one.fold.view(forecast)
         if view.sequence == one.view.sequence and view.position == one.view.position:
             return
-        one.view = view
-        for follower in tuple(one.followers):
+        with self._lock:  # else one who joins just now gets neither the old news nor the new
+            one.view = view
+            followers = tuple(one.followers)
+        for follower in followers:
             follower.tell(view)

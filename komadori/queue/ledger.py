@@ -19,14 +19,14 @@ from komadori.domain.work import PlanJob, StepResult
 from komadori.errors import LeaseLost
 from komadori.queue.artifact_rows import add_artifacts
 from komadori.queue.open_job import OpenJob, json_or_none
-from komadori.queue.rows import step_of
+from komadori.queue.rows import STEP_COLUMNS, step_of
 from komadori.queue.statement import Statement
 from komadori.queue.store import Store
 
 MAX_DEATHS = 3
 """A step that took so many workers with it is not tried again."""
 
-_STEP = "id, job_id, kind, number, lane, payload, state, attempt, result, token, host"
+_STEP = ", ".join((*STEP_COLUMNS, "token", "host"))
 # Loose index scan over ix_steps_claim: best priority, then the session with the least running,
 # then age. `deaths < 2`: what killed two workers runs alone, see _best_alone; `alone` counts it.
 _BEST = Statement(
@@ -233,8 +233,10 @@ class Ledger:
             if job is None:
                 return False
             values |= {"progress": progress[0], "message": progress[1], "seq": job.next_seq()}
-            job.save()
-            return bool(_PROGRESS.run(connection, values).rowcount)
+            is_held = bool(_PROGRESS.run(connection, values).rowcount)
+            if is_held:
+                job.save()
+            return is_held
 
     def is_cancelling(self, claim: Claim) -> bool:
         """Whether the job of a claimed step is being cancelled."""

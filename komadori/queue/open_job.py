@@ -18,7 +18,7 @@ from komadori.domain.work import NewStep, Plan, PlanJob
 from komadori.errors import InvalidTransition
 from komadori.queue import schema
 from komadori.queue.json_text import from_json, to_json
-from komadori.queue.rows import job_of, step_of
+from komadori.queue.rows import STEP_COLUMNS, job_of, step_of
 from komadori.queue.statement import Statement
 
 UNFINISHED = (StepState.FAILED.value, StepState.CANCELLED.value, StepState.UNKNOWN.value)
@@ -58,6 +58,10 @@ _SAVE = Statement(
     " error_code = :error_code, error = :error, started_at = :started_at, ended_at = :ended_at,"
     " deleted_at = :deleted_at WHERE id = :id"
 )
+_STEPS = Statement(
+    f"SELECT {', '.join(STEP_COLUMNS)} FROM steps"  # noqa: S608  # our own columns
+    " WHERE job_id = :id ORDER BY number"
+)
 _COUNT = Statement("SELECT state, count(*) FROM steps WHERE job_id = :id GROUP BY state")
 
 
@@ -94,12 +98,13 @@ class OpenJob:
 
     def _request(self) -> Mapping[str, Any]:
         job_id = self.row["id"]
-        if job_id not in _requests:
+        request = _requests.get(job_id)
+        if request is None:  # the page's threads share the cache: another may clear it meanwhile
             if len(_requests) >= _REQUESTS_KEPT:
                 _requests.clear()
             found = self.connection.execute(_REQUEST, {"id": job_id}).scalar_one()
-            _requests[job_id] = from_json(found)
-        return _requests[job_id]
+            request = _requests[job_id] = from_json(found)
+        return request
 
     @property
     def state(self) -> JobState:
@@ -174,9 +179,8 @@ class OpenJob:
         return {StepState(state): count for state, count in rows}
 
     def _steps(self) -> Sequence[Any]:
-        table = schema.steps
-        query = select(table).where(table.c.job_id == self.row["id"]).order_by(table.c.number)
-        return [step_of(row) for row in self.connection.execute(query).mappings()]
+        rows = _STEPS.run(self.connection, {"id": self.row["id"]})
+        return [step_of(dict(zip(STEP_COLUMNS, row, strict=True))) for row in rows]
 
     def _stay_open(self, counts: Mapping[StepState, int]) -> None:
         if self.state is JobState.CANCELLING:
@@ -241,8 +245,8 @@ class OpenJob:
             & (table.c.number == number)
             & table.c.state.in_(UNFINISHED)
         )
-        done = StepState.COMPLETED.value
-        if not self.change_steps(is_missing, state=done, error_code=None, error=None):
+        done = {"state": StepState.COMPLETED.value, "progress": 1.0, "ended_at": self.now}
+        if not self.change_steps(is_missing, **done, error_code=None, error=None):
             return
         if self.state.is_final:
             self.move(JobState.QUEUED)

@@ -253,7 +253,7 @@ def _own_references(
     connection: Connection, session: SessionId, cast: tuple[Character, ...]
 ) -> None:
     table = schema.artifacts
-    wanted = {one.reference: one.name for one in cast if one.reference}
+    wanted = {one.reference: one.name for one in cast if one.reference is not None}
     query = select(table.c.id).where(table.c.id.in_(list(wanted)), table.c.session_id == session)
     found = set(connection.execute(query).scalars())
     for reference, name in wanted.items():

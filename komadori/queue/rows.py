@@ -22,6 +22,20 @@ def job_of(row: Mapping[str, Any], request: Mapping[str, Any]) -> Job:
     )
 
 
+STEP_COLUMNS = (
+    "id",
+    "job_id",
+    "kind",
+    "number",
+    "lane",
+    "payload",
+    "state",
+    "attempt",
+    "result",
+)
+"""What `step_of` needs."""
+
+
 def step_of(row: Mapping[str, Any] | RowMapping) -> Step:
     """Return the step of a row of `steps`."""
     return Step(

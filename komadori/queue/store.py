@@ -9,8 +9,11 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
 
 from komadori.queue.changes import Changes
+from komadori.queue.statement import Statement
 
 BUSY_TIMEOUT_S = 5.0
+_BEGIN = Statement("BEGIN")
+_BEGIN_WRITING = Statement("BEGIN IMMEDIATE")
 
 
 class Store:
@@ -69,4 +72,4 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("komadori_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    (_BEGIN_WRITING if writes else _BEGIN).run(connection, {})

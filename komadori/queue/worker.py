@@ -48,7 +48,8 @@ class StepWorker:
         self._run_step = run
         self._limits = limits
         self._heart = Heart(ledger)
-        self._runner = asyncio.Runner()
+        # One loop for all steps: asyncio.run would make one for each and meddle with SIGINT.
+        self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[StepResult] | None = None
         self._armed_at = -math.inf
         self._why: str | None = None
@@ -99,11 +100,10 @@ class StepWorker:
         self._heart.hold(claim, self._stop_step)
         self._arm()
         try:
-            return self._ended(self._runner.run(self._limited(context)), context)
-        except asyncio.CancelledError:
-            return self._stopped(context)
-        except Exception as exc:  # noqa: BLE001  # the task's boundary: whatever went wrong is the step's
-            return self._failed(exc, context)
+            return self._ended(self._loop.run_until_complete(self._limited(context)), context)
+        except (asyncio.CancelledError, Exception) as exc:  # noqa: BLE001  # the task's boundary
+            # A cancel that nobody here asked for is the step's own failure.
+            return self._stopped(context) if self._why else self._failed(exc, context)
         finally:
             self._heart.let_go()
             self._task = None
@@ -131,7 +131,7 @@ class StepWorker:
             return None
         return Ending(outcome=self._why or "released", timings=context.timings)
 
-    def _failed(self, exc: Exception, context: WorkerContext) -> Ending:
+    def _failed(self, exc: BaseException, context: WorkerContext) -> Ending:
         may_retry = not isinstance(exc, BackendRefused)
         log.warning("step failed: reason=%r", exc, exc_info=not isinstance(exc, KomadoriError))
         problem = self._problem(exc)
@@ -139,7 +139,7 @@ class StepWorker:
             outcome="failed", problem=problem, may_retry=may_retry, timings=context.timings
         )
 
-    def _problem(self, exc: Exception) -> Problem:
+    def _problem(self, exc: BaseException) -> Problem:
         if isinstance(exc, TimeoutError):
             message = f"It was stopped after {self._limits.soft_s:g} s without an end."
             return Problem(code="time_limit", message=message)
