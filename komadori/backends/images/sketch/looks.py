@@ -1,0 +1,329 @@
+"""How each character looks in every panel: by the words about them, else by their name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from komadori.backends.images.sketch.chance import number_of
+from komadori.backends.images.sketch.ink import Colour
+from komadori.backends.images.sketch.words import Table, first, has
+from komadori.domain.story import Character
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one recognises someone by. `height` is in metres, `girth` widens the build."""
+
+    name: str
+    age: str
+    is_woman: bool
+    height: float
+    girth: float
+    heads: float
+    hair: str
+    fringe: str
+    hair_colour: Colour
+    beard: str
+    hat: str
+    glasses: bool
+    garment: str
+    cloth: Colour
+    trim: Colour
+    pattern: str
+    skin: Colour
+
+    @property
+    def silhouette(self) -> tuple[object, ...]:
+        """What tells this look from others at a glance."""
+        return (self.hair, self.hair_colour, self.hat, self.garment, self.cloth, self.pattern)
+
+
+_BLACK: Colour = (34, 32, 38)
+_BROWN: Colour = (112, 76, 52)
+_WHITE: Colour = (232, 230, 224)
+_HAIR_COLOURS: dict[str, tuple[str, Colour]] = {
+    "white": (
+        "white-haired white_hair grey-haired gray-haired grey_hair "
+        "gray_hair silver 白发 银发 白须 花白",
+        _WHITE,
+    ),
+    "blond": ("blond* golden_hair fair-haired 金发", (232, 200, 120)),
+    "red": ("red-haired redhead red_hair ginger auburn 红发", (190, 88, 50)),
+    "brown": ("brown_hair brown-haired chestnut brunette 棕发", _BROWN),
+    "black": ("black_hair black-haired dark_hair dark-haired 黑发 乌发", _BLACK),
+}
+_CLOTH: dict[str, tuple[str, Colour]] = {
+    "red": ("red crimson scarlet 红衣 红色 红裙 红袍", (196, 70, 54)),
+    "ochre": ("yellow ochre gold golden 黄衣 黄色 黄袍", (220, 172, 84)),
+    "teal": ("teal green emerald 绿 青衣 青衫 青色", (72, 130, 124)),
+    "cream": ("cream linen beige 米色 素衣", (238, 228, 204)),
+    "navy": ("black dark navy 黑衣 黑色 黑袍", (44, 46, 58)),
+    "blue": ("blue indigo 蓝", (104, 132, 178)),
+    "plum": ("purple violet plum 紫", (132, 90, 124)),
+    "olive": ("olive khaki 军绿", (142, 146, 92)),
+    "white": ("white 白衣 白色 白袍 白裙", (238, 238, 234)),
+    "brown": ("brown leather 褐 棕", (138, 98, 70)),
+    "rose": ("pink rose 粉", (222, 150, 144)),
+    "grey": ("grey gray silver 灰", (156, 158, 162)),
+}
+_AGES: Table = {
+    "child": (
+        "child* boy girl kid little young_boy young_girl toddler son daughter grandson "
+        "granddaughter 孩 童 小男孩 小女孩 娃 少年 女孩 男孩 儿子 女儿 孙"
+    ),
+    "old": (
+        "old elderly aged ancient grandfather grandmother granny grandpa grandma crone 老 "
+        "爷爷 奶奶 婆婆 翁 年迈 祖父 祖母 师父"
+    ),
+}
+_WOMAN = (
+    "woman women girl lady mother daughter sister wife queen princess she her "
+    "grandmother granny grandma aunt "
+    "miss mrs witch widow maid heroine "
+    "女 姑娘 娘 妻 母 妈 姐 妹 婆 奶奶 公主 皇后 夫人 小姐 她 婶 嫂 "
+    "姨"
+)
+_MAN = (
+    "man men boy father son brother husband king prince he his grandfather grandpa uncle "
+    "mr sir 男 父 爸 兄 弟 爷 公子 王子 皇帝 先生 他 叔 伯 僧 道士 书生 将军"
+)
+_WOMANS_NAMES = (
+    "anna* ann* mary maria marie alice emma mara lucy ella nora clara sara* elena "
+    "lena ada ida rosa rose lily mei ling "
+    "yuki sakura hana jane kate grace ruth iris ivy may june eva eve amy sophi* "
+    "olivia mia luna nina tessa wren"
+)
+_HAIRS: Table = {
+    "bald": "bald shaven 秃 光头 和尚 僧",
+    "ponytail": "ponytail pony-tail 马尾",
+    "braids": "braid* plait* pigtail* twin_tails 辫 双马尾",
+    "topknot": "topknot 发髻 束发 道士 道长 公子 书生 侠 剑客 将军",
+    "bun": "bun hair_up 盘发 髻 婆婆 奶奶",
+    "curly": "curly curls frizzy afro 卷发",
+    "bob": "bob bobbed short-haired_girl 短发姑娘 齐肩",
+    "long": (
+        "long_black_hair long_dark_hair long_brown_hair long_blond_hair long_blonde_hair "
+        "long_red_hair long_white_hair long_hair long-haired flowing_hair 长发 披发"
+    ),
+    "spiky": "spiky messy tousled unruly wild_hair 乱发 刺头",
+    "short": (
+        "short_black_hair short_dark_hair short_brown_hair short_blond_hair short_red_hair "
+        "short_hair short-haired crew cropped 短发 寸头"
+    ),
+}
+_HATS: Table = {
+    "straw": "straw fisherman fisher farmer 斗笠 渔 农夫 樵",
+    "helmet": "helmet* knight 头盔",
+    "crown": "crown king queen emperor prince princess 王冠 国王 女王 皇帝 皇后",
+    "official": "official magistrate judge 官 县令 知县 乌纱",
+    "hood": "hood* hooded witch 兜帽",
+    "cap": "cap sailor conductor captain keeper policeman police 帽子 船长 警察",
+    "brim": "hat fedora detective wizard cowboy 礼帽 侦探 牛仔",
+    "scarf": "headscarf kerchief shawl 头巾",
+}
+_GARMENTS: Table = {
+    "armour": "armour armor knight soldier warrior guard samurai 甲 武士 士兵 将军 骑士 卫兵",
+    "robe": (
+        "robe* kimono hanfu monk priest wizard taoist daoist scholar 袍 长衫 汉服 道士 和尚 "
+        "僧 书生 仙 师父 官"
+    ),
+    "suit": "suit tie businessman lawyer detective professor gentleman 西装 领带 教授 老板 侦探",
+    "cloak": "cloak* cape hood* witch 斗篷 披风 侠",
+    "dress": "dress gown skirt princess queen maid 裙 公主 小姐",
+    "coat": "coat overcoat jacket raincoat doctor captain keeper 大衣 外套 风衣 医生",
+    "sweater": "sweater jumper striped sailor student 毛衣 学生",
+    "tunic": "tunic vest apron smith farmer fisherman peasant worker cook 短衣 布衣 农 渔 樵 厨 匠",
+}
+_HAIR_OF = {
+    (False, False): ("short", "side", "spiky", "curly", "swept", "crop"),
+    (False, True): ("long", "bob", "ponytail", "braids", "bun", "curly"),
+    (True, False): ("topknot", "short", "side", "spiky", "swept", "topknot"),
+    (True, True): ("bun", "long", "braids", "ponytail", "bob", "long"),
+}
+_GARMENT_OF = {
+    (False, False): ("coat", "sweater", "suit", "tunic", "cloak", "sweater"),
+    (False, True): ("dress", "coat", "sweater", "dress", "cloak", "tunic"),
+    (True, False): ("robe", "tunic", "coat", "robe", "tunic", "cloak"),
+    (True, True): ("robe", "dress", "robe", "tunic", "robe", "cloak"),
+}
+_PATTERNS = ("plain", "plain", "stripes", "trim", "dots", "bands")
+_SKINS = ((248, 226, 204), (244, 216, 190), (236, 204, 172), (222, 182, 146), (186, 138, 104))
+_FRINGES = {
+    "short": "side",
+    "side": "side",
+    "spiky": "spiky",
+    "curly": "curls",
+    "swept": "back",
+    "crop": "back",
+    "topknot": "back",
+    "bun": "centre",
+    "long": "bangs",
+    "bob": "bangs",
+    "ponytail": "side",
+    "braids": "centre",
+    "bald": "none",
+    "fringe": "none",
+}
+
+
+def looks_of(
+    cast: Sequence[Character], extra: Sequence[str], character_style: str
+) -> dict[str, Look]:
+    """Return a look for each of the cast, and for others who are in a panel, no two alike."""
+    known = {character.name for character in cast}
+    everyone = [*cast, *(_stranger(name) for name in dict.fromkeys(extra) if name not in known)]
+    looks: dict[str, Look] = {}
+    named = {who.name: _named(_about(who), _CLOTH) for who in everyone}
+    for character in everyone:
+        spoken_for = {
+            _CLOTH[cloth][1]
+            for name, cloth in named.items()
+            if cloth and name not in (*looks, character.name)
+        }
+        looks[character.name] = _told_apart(
+            character, tuple(looks.values()), spoken_for, character_style
+        )
+    return looks
+
+
+def _stranger(name: str) -> Character:
+    return Character(name=name.strip()[:60] or "?")
+
+
+def _told_apart(
+    character: Character, others: Sequence[Look], spoken_for: set[Colour], character_style: str
+) -> Look:
+    """Turn the name's number until the look is as unlike the others as words allow."""
+    number = number_of("look", character.name)
+    turned = (_look(character, number + turn * 7919, character_style) for turn in range(40))
+    return max(turned, key=lambda look: _newness(look, others) - 2.5 * (look.cloth in spoken_for))
+
+
+def _newness(look: Look, others: Sequence[Look]) -> float:
+    """Return how well a look can be told from others: by cloth before all, then cut and hair."""
+    score = 0.0
+    for other in others:
+        score -= 6.0 * (look.silhouette == other.silhouette)
+        score -= 3.0 * (look.cloth == other.cloth) + 1.0 * (
+            abs(sum(look.cloth) - sum(other.cloth)) < 60
+        )
+        score -= (
+            1.2 * (look.garment == other.garment)
+            + 1.2 * (look.hair == other.hair)
+            + 0.4 * (look.trim == other.trim)
+        )
+        score -= 1.5 * ((look.hair, look.garment) == (other.hair, other.garment))
+    return score
+
+
+def _about(character: Character) -> str:
+    return f"{character.name} {character.description}".replace("hair", "")
+
+
+def _look(character: Character, number: int, character_style: str) -> Look:
+    words = f"{character.name} {character.description}"
+    age = first(words, _AGES) or "adult"
+    is_woman = _is_woman(words, number)
+    is_eastern = any("\u4e00" <= char <= "\u9fff" for char in character.name)
+    hat = first(words, _HATS) or ""
+    hair = first(words, _HAIRS) or _pick(_HAIR_OF[is_eastern, is_woman], number // 7)
+    if age == "old" and not is_woman and first(words, _HAIRS) is None and not is_eastern:
+        hair = _pick(("fringe", "short", "swept"), number // 7)
+    garment = first(words, _GARMENTS) or _pick(_GARMENT_OF[is_eastern, is_woman], number // 11)
+    cloth_name = _named(_about(character), _CLOTH) or _pick(tuple(_CLOTH), number // 13)
+    trim_name = _pick(tuple(name for name in _CLOTH if name != cloth_name), number // 17)
+    height, girth = _size(words, age, is_woman, number)
+    return Look(
+        name=character.name,
+        age=age,
+        is_woman=is_woman,
+        height=height,
+        girth=girth,
+        heads=_heads(age, character_style),
+        hair=hair,
+        fringe=_FRINGES[hair],
+        hair_colour=_hair_colour(words, age, number, is_eastern=is_eastern),
+        beard=_beard(words, age, number, is_woman=is_woman),
+        hat=hat,
+        glasses=has(words, "glasses spectacles eyeglasses 眼镜"),
+        garment=garment,
+        cloth=(168, 174, 182)
+        if garment == "armour" and _named(words, _CLOTH) is None
+        else _CLOTH[cloth_name][1],
+        trim=_CLOTH[trim_name][1],
+        pattern=_pick(_PATTERNS, number // 19),
+        skin=_SKINS[4]
+        if has(words, "dark-skinned black-skinned 黝黑")
+        else _pick(_SKINS[:4], number // 23),
+    )
+
+
+def _is_woman(words: str, number: int) -> bool:
+    if has(words, _WOMAN):
+        return True
+    if has(words, _MAN):
+        return False
+    return has(words, _WOMANS_NAMES) or (
+        number // 3 % 5 < 2 and not has(words, "old 老 tom jack john")
+    )
+
+
+def _hair_colour(words: str, age: str, number: int, *, is_eastern: bool) -> Colour:
+    named = _named(words, _HAIR_COLOURS)
+    if named:
+        return _HAIR_COLOURS[named][1]
+    if age == "old":
+        return _WHITE
+    if is_eastern:
+        return _BLACK
+    return _pick((_BLACK, _BROWN, (232, 200, 120), _BLACK, (190, 88, 50)), number // 29)
+
+
+def _beard(words: str, age: str, number: int, *, is_woman: bool) -> str:
+    if is_woman or age == "child" or has(words, "clean-shaven beardless 无须"):
+        return ""
+    if has(words, "long_beard long-bearded wizard 长须 长髯 白须 胡须 道士 道长"):
+        return "long"
+    if has(words, "beard* 胡子 络腮"):
+        return "short"
+    if has(words, "moustache mustache 八字胡 小胡子"):
+        return "moustache"
+    if age == "old":
+        return _pick(("long", "short", "moustache"), number // 31)
+    return "short" if number // 31 % 6 == 0 else ""
+
+
+def _size(words: str, age: str, is_woman: bool, number: int) -> tuple[float, float]:
+    height = {"child": 1.18, "old": 1.62}.get(age, 1.64 if is_woman else 1.75) + (
+        number // 37 % 5 - 2
+    ) * 0.025
+    girth = 1.0 + (number // 41 % 5 - 2) * 0.035
+    if has(words, "tall lanky giant 高大 高个 魁梧"):
+        height += 0.16
+    if has(words, "short small tiny petite 矮 瘦小"):
+        height -= 0.14
+    if has(words, "fat stout plump heavy round chubby portly 胖 肥 圆滚"):
+        girth += 0.38
+    if has(words, "thin slim lean skinny gaunt slender 瘦 苗条"):
+        girth -= 0.14
+    if has(words, "strong muscular burly broad 壮 强壮 魁梧"):
+        girth += 0.18
+    return height, girth
+
+
+def _heads(age: str, character_style: str) -> float:
+    if has(character_style, "chibi cute kawaii super-deformed q版 Q版 萌 可爱"):
+        return 2.9 if age == "child" else 3.3
+    if has(character_style, "realis* natural* lifelike anatomical heroic 写实 真实 逼真"):
+        return 5.6 if age == "child" else 7.0
+    return 4.5 if age == "child" else 5.7
+
+
+def _named(words: str, table: dict[str, tuple[str, Colour]]) -> str | None:
+    return first(words, {name: names for name, (names, _) in table.items()})
+
+
+def _pick(items: Sequence[T], number: int) -> T:
+    return items[number % len(items)]

@@ -1,0 +1,1 @@
+"""The Gradio page and the API: they submit, follow and show. No work happens here."""

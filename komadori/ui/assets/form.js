@@ -1,0 +1,112 @@
+// The form: counts characters, keeps a draft, sends once, shows the cast.
+(() => {
+  const km = window.komadori;
+  const limits = window.KOMADORI_LIMITS;
+  let filling = null;
+
+  const length = (text) => [...text.trim()].length;
+
+  function count(text) {
+    const line = document.querySelector("#story-count");
+    if (!line) return;
+    const size = length(text);
+    const key = size < limits.least ? "story_count_short" : "story_count";
+    const number = (value) => value.toLocaleString("en");
+    line.textContent = km.say(key, { length: number(size), most: number(limits.most), least: limits.least });
+    line.classList.toggle("is-wrong", size > limits.most || (size > 0 && size < limits.least));
+  }
+
+  // Called with every value of the form whenever one changes.
+  km.keepDraft = (...values) => {
+    filling = null;
+    count(values[0] || "");
+    km.store.set("draft", JSON.stringify(values));
+  };
+
+  // The first visit finds a sample ready to draw.
+  km.draft = () => {
+    let values = null;
+    try {
+      values = JSON.parse(km.store.get("draft"));
+    } catch {
+      // A draft of an older page: begin anew.
+    }
+    if (!Array.isArray(values) || values.length !== limits.fields) {
+      values = [window.KOMADORI_SAMPLES[km.language], limits.panels, "", "", "", "", "", "", "", []];
+    }
+    setTimeout(() => count(values[0] || ""), 0);
+    return values;
+  };
+
+  // Two clicks on one filling of the form are one job: they carry the same key.
+  km.sending = (values) => {
+    filling = filling || km.newKey();
+    const button = document.querySelector("#draw");
+    if (button) {
+      button.dataset.words = button.dataset.words || button.textContent;
+      button.setAttribute("aria-busy", "true");
+    }
+    setTimeout(km.sent, 8000);
+    return [...values.slice(0, -1), filling];
+  };
+  km.sent = () => document.querySelector("#draw")?.removeAttribute("aria-busy");
+  km.answered = () => {
+    const wasSending = Boolean(document.querySelector("#draw[aria-busy]"));
+    km.sent();
+    const used = filling;
+    setTimeout(() => {
+      if (filling === used) filling = null;
+    }, 2000);
+    return wasSending;
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    if (document.querySelector("dialog[open]") || !document.querySelector("#draw")?.offsetParent) return;
+    event.preventDefault();
+    document.querySelector("#draw").click();
+  });
+
+  // The picker offers pictures first; what is chosen is checked by the server all the same.
+  document.addEventListener("click", (event) => {
+    if (event.target.matches?.('#cast-add input[type="file"]')) event.target.accept = "image/*";
+  }, true);
+
+  km.cast = (element, props, watch) => {
+    const draw = () => {
+      const cast = Array.isArray(props.value) ? props.value : [];
+      element.replaceChildren(...(cast.length ? cast.map(chip) : [hint()]));
+    };
+    const hint = () => {
+      const line = document.createElement("p");
+      line.className = "quiet";
+      line.textContent = km.say("cast_empty");
+      return line;
+    };
+    const chip = (person, index) => {
+      const made = document.createElement("span");
+      made.className = "person";
+      if (person.reference) {
+        const face = document.createElement("img");
+        face.src = `/files/${encodeURIComponent(person.reference)}/thumb`;
+        face.alt = km.say("cast_with_picture");
+        made.append(face);
+      }
+      const words = document.createElement("span");
+      const name = document.createElement("b");
+      name.textContent = person.name;
+      words.append(name);
+      if (person.description) words.append(` ${person.description}`);
+      words.title = person.description || "";
+      const remove = km.button("×", () => {
+        props.value = props.value.filter((_, at) => at !== index);
+        draw();
+      });
+      remove.setAttribute("aria-label", km.say("cast_remove", { name: person.name }));
+      made.append(words, remove);
+      return made;
+    };
+    watch("value", draw);
+    draw();
+  };
+})();

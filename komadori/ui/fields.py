@@ -1,0 +1,119 @@
+"""What an API caller sent, field by field: the right type, or a sentence on what is allowed."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from komadori.domain.ids import JobId
+from komadori.errors import NotFound, RequestRejected
+
+LIST_MAX = 200
+OFFSET_MAX = 10_000_000
+IDEMPOTENCY_KEY_MAX_CHARS = 200
+_JOB_ID_MAX_CHARS = 80
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def text(value: object, field: str) -> str:
+    """Return a text as it is."""
+    if not isinstance(value, str):
+        raise _wrong(field, value, "text")
+    return value
+
+
+def whole_number(value: object, field: str, *, least: int, most: int) -> int:
+    """Return a whole number in a range, both ends included."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong(field, value, f"a whole number from {least} to {most}")
+    if not least <= value <= most:
+        raise _rejected(field, f"{value} is out of range; {least} to {most:,} are allowed")
+    return value
+
+
+def choice(value: object, field: str, choices: type[E]) -> E | None:
+    """Return one of the choices; None stands for all of them."""
+    if value is None or value == "":
+        return None
+    known = ", ".join(choices)
+    if not isinstance(value, str):
+        raise _wrong(field, value, f"one of {known}")
+    try:
+        return choices(value)
+    except ValueError:
+        raise _rejected(field, f"{_shown(value)} is unknown; known are {known}") from None
+
+
+def mapping(value: object, field: str, *, known: Iterable[str]) -> dict[str, Any]:
+    """Return an object with text keys; None stands for an empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise _wrong(field, value, f"an object with {', '.join(known)}")
+    return dict(value)
+
+
+def objects(value: object, field: str, *, known: Iterable[str]) -> list[dict[str, Any]]:
+    """Return a list of objects; None stands for an empty one."""
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple):
+        raise _wrong(field, value, f"a list of objects with {', '.join(known)}")
+    return [mapping(item, f"{field}.{index}", known=known) for index, item in enumerate(value)]
+
+
+def job_id(value: object) -> JobId:
+    """Return a job's id. What cannot be one does not exist."""
+    if not isinstance(value, str) or not value:
+        raise _wrong("job_id", value, "the id that create_storyboard or list_jobs returned")
+    if len(value) > _JOB_ID_MAX_CHARS or not value.isalnum():
+        raise NotFound("job", value)
+    return JobId(value)
+
+
+def secret(value: object, field: str) -> str:
+    """Return a session key. Its length is checked where it is opened."""
+    if not isinstance(value, str):
+        raise _wrong(field, value, "a text that only you know, of at least 16 characters")
+    return _without_controls(value, field)
+
+
+def idempotency_key(value: object) -> str | None:
+    """Return a key that names this call; None and an empty one name none."""
+    if value is None or value == "":
+        return None
+    allowed = f"a text of at most {IDEMPOTENCY_KEY_MAX_CHARS} characters"
+    if not isinstance(value, str):
+        raise _wrong("idempotency_key", value, allowed)
+    if len(value) > IDEMPOTENCY_KEY_MAX_CHARS:
+        raise _rejected("idempotency_key", f"it has {len(value):,} characters; needed is {allowed}")
+    return _without_controls(value, "idempotency_key")
+
+
+def _without_controls(value: str, field: str) -> str:
+    for index, char in enumerate(value):
+        if unicodedata.category(char) in {"Cc", "Cs"}:
+            raise _rejected(
+                field, f"character {index + 1} is the control character U+{ord(char):04X}"
+            )
+    return value
+
+
+def _wrong(field: str, value: object, allowed: str) -> RequestRejected:
+    return _rejected(field, f"{_shown(value)} was given; needed is {allowed}")
+
+
+def _rejected(field: str, reason: str) -> RequestRejected:
+    return RequestRejected(f"{field}: {reason}.", code="field_invalid", field=field, reason=reason)
+
+
+def _shown(value: object) -> str:
+    """Say what was given, in JSON's words; long values by their kind only."""
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return repr(value) if len(value) <= 40 else "a long text"
+    if isinstance(value, bool | int | float):
+        return str(value).lower()[:40]
+    return "a list" if isinstance(value, list | tuple) else "an object"

@@ -1,0 +1,189 @@
+"""How a job is told in words: one sentence, times, ages, reasons. Everything else builds on it."""
+
+import html
+import math
+from datetime import UTC, datetime
+
+from komadori.domain.states import JobState, StepKind, StepState
+from komadori.domain.view import JobView, PanelView, Problem, StepView
+from komadori.errors import RequestRejected
+from komadori.ui.texts import Language, say, say_or
+
+_MOMENT_S = 5
+_MINUTE_S = 60
+_HOUR_S = 3600
+_DAY_S = 86_400
+# A reason follows a colon, so it begins small, unless it begins with a name.
+_OPENERS = frozenset({"A", "An", "It", "Nothing", "Something", "The", "There", "This"})
+
+
+def esc(text: object) -> str:
+    """Escape text for HTML, in content and in quoted attributes."""
+    return html.escape(str(text), quote=True)
+
+
+def duration_words(seconds: float, language: Language) -> str:
+    """Say how long something took, as exactly as one cares."""
+    if seconds < 10:
+        return say(language, "time_s", s=f"{max(seconds, 0):.1f}")
+    if seconds < _MINUTE_S:
+        return say(language, "time_s", s=round(seconds))
+    if seconds < _HOUR_S:
+        minutes, rest = divmod(round(seconds), 60)
+        return say(language, "time_min_s" if rest else "time_min", min=minutes, s=rest)
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return say(language, "time_h_min" if minutes else "time_h", h=hours, min=minutes)
+
+
+def eta_words(seconds: float, language: Language) -> str:
+    """Say how much longer it takes, never more exactly than it can be known."""
+    if seconds < _MOMENT_S:
+        return say(language, "eta_moment")
+    if seconds <= 55:
+        time = say(language, "time_s", s=5 * math.ceil(seconds / 5))
+    elif seconds < _HOUR_S - 30:
+        time = say(language, "time_min", min=max(1, round(seconds / 60)))
+    else:
+        time = duration_words(600 * round(seconds / 600), language)
+    return say(language, "eta_about", time=time)
+
+
+def age_words(seconds: float, language: Language) -> str:
+    """Say how long ago something was."""
+    if seconds < _MINUTE_S:
+        return say(language, "ago_now")
+    if seconds < _HOUR_S:
+        return say(language, "ago_minutes", count=int(seconds // _MINUTE_S))
+    if seconds < _DAY_S:
+        return say(language, "ago_hours", count=int(seconds // _HOUR_S))
+    return say(language, "ago_days", count=int(seconds // _DAY_S))
+
+
+def size_words(size_bytes: int) -> str:
+    """Say a file's size with its unit."""
+    size = float(size_bytes)
+    for unit in ("B", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def time_tag(at: float, text: str) -> str:
+    """Wrap a time's words so that the page can add the reader's own clock to them."""
+    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+    return f'<time datetime="{moment}">{esc(text)}</time>'
+
+
+def rejection_words(error: RequestRejected, language: Language) -> str:
+    """Say why a request was refused, in the reader's language when we have the words."""
+    facts = {
+        name.removesuffix("_bytes"): size_words(fact) if name.endswith("_bytes") else fact
+        for name, fact in error.facts.items()
+    }
+    return say_or(language, f"reject_{error.code}", facts, str(error))
+
+
+def problem_words(problem: Problem, language: Language) -> str:
+    """Say why something failed or waits. English readers get the full message."""
+    if language == "en" and problem.message:
+        first, space, rest = problem.message.rstrip(". ").partition(" ")
+        return (first.lower() if first in _OPENERS else first) + space + rest
+    return say_or(language, f"problem_{problem.code}", {}, problem.message.rstrip(". "))
+
+
+def panel_count(view: JobView) -> tuple[int, int, int]:
+    """Return how many panels are drawn, failed, and wanted in all."""
+    if not view.panels:
+        wanted = view.request.get("panels")
+        return 0, 0, wanted if isinstance(wanted, int) else 0
+    done = sum(panel.picture is not None for panel in view.panels)
+    failed = sum(panel.state in _LOST and panel.picture is None for panel in view.panels)
+    return done, failed, len(view.panels)
+
+
+def redrawn(view: JobView) -> PanelView | None:
+    """Return the first panel that is being drawn again, if any."""
+    return next((panel for panel in view.panels if panel.redo is not None), None)
+
+
+def is_alive(view: JobView) -> bool:
+    """Whether something of this job still moves: itself, or a panel drawn again."""
+    return not view.state.is_final or redrawn(view) is not None
+
+
+def step_of(view: JobView, kind: StepKind, number: int) -> StepView | None:
+    """Return one step of a job, if it has been planned."""
+    return next((s for s in view.steps if s.kind is kind and s.number == number), None)
+
+
+def sentence(view: JobView, language: Language) -> str:
+    """Say in one plain sentence where a job stands."""
+    text = _sentence(view, language)
+    if view.eta_s is not None and view.state is JobState.RUNNING:
+        text = say(language, "say_with_eta", sentence=text, eta=eta_words(view.eta_s, language))
+    return text
+
+
+_LOST = frozenset({StepState.FAILED, StepState.UNKNOWN})
+
+
+def _sentence(view: JobView, language: Language) -> str:
+    again = redrawn(view)
+    if view.state.is_final and again is not None:
+        return say(language, "say_redoing", number=again.number)
+    if view.state is JobState.QUEUED:
+        return _queued(view, language)
+    if view.state is JobState.RUNNING:
+        return _running(view, language)
+    if view.state is JobState.WAITING:
+        return _with_reason(view.problem, "say_waiting", language)
+    if view.state is JobState.CANCELLING:
+        return say(language, "say_cancelling")
+    return _ended(view, language)
+
+
+def _queued(view: JobView, language: Language) -> str:
+    ahead = (view.position or 1) - 1
+    return say(language, "say_position", count=ahead) if ahead else say(language, "say_next")
+
+
+def _running(view: JobView, language: Language) -> str:
+    running = [step for step in view.steps if step.state is StepState.RUNNING]
+    if any(step.kind is StepKind.SCENES for step in running):
+        return say(language, "say_scenes")
+    done, failed, total = panel_count(view)
+    if view.panels and total:
+        # Several may be drawn at once: the sentence names the lowest, the strip shows them all.
+        drawing = [step.number for step in running if step.kind is StepKind.PANEL]
+        number = min(drawing, default=min(done + failed + 1, total))
+        return say(language, "say_drawing", number=number, total=total)
+    return say(language, "say_starting")
+
+
+def _ended(view: JobView, language: Language) -> str:
+    done, failed, total = panel_count(view)
+    if view.state is JobState.COMPLETED:
+        return _completed(view, total or view.steps_total, language)
+    if view.state is JobState.PARTIAL:
+        if failed and view.problem:
+            reason = problem_words(view.problem, language)
+            return say(language, "say_partial", failed=failed, total=total, reason=reason)
+        return say(language, "say_partial_plain", done=done, total=total)
+    if view.state is JobState.CANCELLED:
+        key = "say_cancelled" if done else "say_cancelled_none"
+        return say(language, key, done=done, total=total)
+    return _with_reason(view.problem, "say_failed", language)
+
+
+def _completed(view: JobView, count: int, language: Language) -> str:
+    if view.started_at is None or view.ended_at is None:
+        return say(language, "say_completed", count=count)
+    time = duration_words(view.ended_at - view.started_at, language)
+    return say(language, "say_completed_in", count=count, time=time)
+
+
+def _with_reason(problem: Problem | None, key: str, language: Language) -> str:
+    if problem is None:
+        return say(language, f"{key}_plain")
+    return say(language, key, reason=problem_words(problem, language))

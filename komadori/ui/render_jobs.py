@@ -1,0 +1,157 @@
+"""The list of a session's jobs: rows, filters, pages."""
+
+from typing import Any
+
+from komadori.domain.states import JobKind, JobState
+from komadori.domain.view import JobView, ListPart
+from komadori.ui.render import age_words, duration_words, esc, time_tag
+from komadori.ui.render_strip import mini_strip
+from komadori.ui.texts import Language, say
+
+PAGE_SIZE = 20
+
+JOB_SHAPES: dict[JobState, str] = {
+    JobState.QUEUED: "○",
+    JobState.RUNNING: "●",
+    JobState.WAITING: "…",
+    JobState.CANCELLING: "◌",
+    JobState.COMPLETED: "✓",
+    JobState.PARTIAL: "◐",
+    JobState.FAILED: "✕",
+    JobState.CANCELLED: "–",
+}
+_MAY_RETRY = frozenset({JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
+
+
+def job_list(
+    part: ListPart[JobView],
+    *,
+    offset: int,
+    state: JobState | None,
+    kind: JobKind | None,
+    now: float,
+    language: Language,
+) -> dict[str, Any]:
+    """Draw a page of the list in the pieces that the page patches."""
+    rows = [row(view, now, language) for view in part.items]
+    is_filtered = state is not None or kind is not None
+    if not rows:
+        rows = [_nothing(is_filtered, language)]
+    return {
+        "head": _filters(part.total, state, kind, is_filtered, language),
+        "rows": rows,
+        "foot": _pager(part.total, offset, len(part.items), language),
+    }
+
+
+def row(view: JobView, now: float, language: Language) -> str:
+    """Draw one job."""
+    state = view.state.value.lower()
+    untitled = "dialog_redo_seed" if view.kind is JobKind.PANEL else "jobs_untitled"
+    title = view.title or say(language, untitled)
+    word = say(language, f"state_{view.state.value}")
+    log = esc(say(language, "log_loading"))
+    return (
+        f'<li class="job" data-key="{esc(view.id)}" data-job="{esc(view.id)}" '
+        f'data-title="{esc(title)}"><span class="kind">'
+        f"{esc(say(language, f'kind_{view.kind.value}'))}</span>"
+        f'<a class="title" href="?job={esc(_opens(view))}" data-do="open">{esc(title)}</a>'
+        f'<span class="state is-{state}"><i aria-hidden="true">{JOB_SHAPES[view.state]}</i> '
+        f"{esc(word)}</span>{mini_strip(view, language)}"
+        f'<span class="when">{_when(view, now, language)}</span>'
+        f'<span class="acts">{_acts(view, language)}</span>'
+        f'<div class="joblog" data-slot="log:{esc(view.id)}" data-keep hidden>'
+        f'<p class="quiet">{log}</p></div></li>'
+    )
+
+
+def _opens(view: JobView) -> str:
+    return view.target if view.target is not None else view.id
+
+
+def _when(view: JobView, now: float, language: Language) -> str:
+    words = [time_tag(view.created_at, age_words(now - view.created_at, language))]
+    if view.position is not None:
+        words.append(esc(say(language, "jobs_position", position=view.position)))
+    if view.started_at is not None:
+        took = (view.ended_at or now) - view.started_at
+        key = "jobs_took" if view.state.is_final else "jobs_running_for"
+        words.append(esc(say(language, key, time=duration_words(took, language))))
+    return "<br>".join(words)
+
+
+def _acts(view: JobView, language: Language) -> str:
+    acts = [_act("open", "jobs_open", language)]
+    if view.state in _MAY_RETRY:
+        acts.append(_act("retry", "jobs_retry", language))
+    if not view.state.is_final and view.state is not JobState.CANCELLING:
+        acts.append(_act("cancel", "jobs_cancel", language))
+    acts.append(_act("log", "jobs_log", language, extra=' aria-expanded="false"'))
+    acts.append(_act("delete", "jobs_delete", language))
+    return "".join(acts)
+
+
+def _act(do: str, key: str, language: Language, extra: str = "") -> str:
+    return f'<button type="button" data-do="{do}"{extra}>{esc(say(language, key))}</button>'
+
+
+def _nothing(is_filtered: bool, language: Language) -> str:
+    which, do = ("none_match", "all") if is_filtered else ("empty", "studio")
+    return (
+        f'<li class="empty" data-key="nothing">'
+        f"<h2>{esc(say(language, f'jobs_{which}_title'))}</h2>"
+        f"<p>{esc(say(language, f'jobs_{which}_text'))}</p>"
+        f'<button type="button" data-do="{do}">'
+        f"{esc(say(language, f'jobs_{which}_action'))}</button></li>"
+    )
+
+
+def _filters(
+    total: int,
+    state: JobState | None,
+    kind: JobKind | None,
+    is_filtered: bool,
+    language: Language,
+) -> str:
+    count = say(language, "jobs_count_matching" if is_filtered else "jobs_count", count=total)
+    states = [(item.value, say(language, f"state_{item.value}")) for item in JobState]
+    kinds = [(item.value, say(language, f"kind_{item.value}")) for item in JobKind]
+    return (
+        f'<div class="jobs-title"><h2>{esc(say(language, "jobs_title"))}</h2>'
+        f'<p class="quiet">{esc(say(language, "jobs_note"))}</p>'
+        f'<button type="button" data-do="link">{esc(say(language, "jobs_link"))}</button></div>'
+        f'<div class="filters">{_choice("state", "jobs_any_state", states, state, language)}'
+        f"{_choice('kind', 'jobs_any_kind', kinds, kind, language)}"
+        f'<span class="count" role="status">{esc(count)}</span></div>'
+    )
+
+
+def _choice(
+    name: str,
+    any_key: str,
+    options: list[tuple[str, str]],
+    chosen: JobState | JobKind | None,
+    language: Language,
+) -> str:
+    cells = f'<option value="">{esc(say(language, any_key))}</option>'
+    for value, word in options:
+        mark = " selected" if chosen is not None and chosen.value == value else ""
+        cells += f'<option value="{esc(value)}"{mark}>{esc(word)}</option>'
+    label = esc(say(language, f"jobs_{name}"))
+    return (
+        f'<span class="choice"><select name="{name}" aria-label="{label}">{cells}</select></span>'
+    )
+
+
+def _pager(total: int, offset: int, shown: int, language: Language) -> str:
+    if total <= PAGE_SIZE and offset == 0:
+        return ""
+    place = say(language, "jobs_page", first=offset + 1, last=offset + shown, total=total)
+    newer = "" if offset > 0 else " disabled"
+    older = "" if offset + shown < total else " disabled"
+    return (
+        f'<nav class="pager"><button type="button" data-do="newer"{newer}>'
+        f"{esc(say(language, 'jobs_newer'))}</button><span>{esc(place)}</span>"
+        f'<button type="button" data-do="older"{older}>'
+        f"{esc(say(language, 'jobs_older'))}</button></nav>"
+    )

@@ -1,0 +1,84 @@
+"""The whole stage of one job, in the pieces that the page patches one by one.
+
+The pieces go over the wire as a dictionary: Gradio sends only those that have changed, and the
+page touches only those nodes that differ, so pictures that are there stay there.
+"""
+
+from typing import Any
+
+from komadori.domain.states import JobKind, JobState
+from komadori.domain.view import JobView
+from komadori.ui.render import esc, is_alive
+from komadori.ui.render_panels import cards
+from komadori.ui.render_strip import strip, waterfall
+from komadori.ui.texts import Language, say
+
+_MAY_RETRY = frozenset({JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
+
+
+def empty_stage(language: Language) -> dict[str, Any]:
+    """Say what will be here, and offer the action that fills it."""
+    ghosts = "".join('<span class="panel is-queued"><span class="picture"></span></span>' * 3)
+    head = (
+        f'<div class="empty"><div class="ghosts" aria-hidden="true">{ghosts}</div>'
+        f"<h2>{esc(say(language, 'empty_title'))}</h2><p>{esc(say(language, 'empty_text'))}</p>"
+        f'<button type="button" data-do="draw">{esc(say(language, "empty_action"))}</button></div>'
+    )
+    return {"job": "", "alive": False, "head": head, "panels": [], "foot": ""}
+
+
+def stage(view: JobView, language: Language) -> dict[str, Any]:
+    """Draw a job: strip and sentence, what can be done, panels, and the folded details."""
+    return {
+        "job": view.id,
+        "alive": is_alive(view),
+        "head": _head(view, language),
+        "panels": cards(view, language),
+        "foot": _foot(view, language),
+    }
+
+
+def _head(view: JobView, language: Language) -> str:
+    title = view.title or say(language, "jobs_untitled")
+    return (
+        f'<div class="about-job"><h2>{esc(title)}</h2>{_stage_word(view, language)}</div>'
+        f'<div class="progress is-{view.state.value.lower()}">'
+        f"{strip(view, language)}{_actions(view, language)}</div>"
+    )
+
+
+def _stage_word(view: JobView, language: Language) -> str:
+    key = f"state_{view.state.value}"
+    if view.stage is not None and view.state is JobState.RUNNING:
+        key = f"stage_{view.stage.value}"
+    return f'<span class="state is-{view.state.value.lower()}">{esc(say(language, key))}</span>'
+
+
+def _actions(view: JobView, language: Language) -> str:
+    if view.kind is not JobKind.STORYBOARD:
+        return ""
+    if view.state in _MAY_RETRY:
+        return _button("retry", "is-primary", "retry_missing", language)
+    if view.state is JobState.CANCELLING:
+        word = esc(say(language, "cancel_sent"))
+        return f'<button type="button" data-key="cancelling" disabled>{word}</button>'
+    if not view.state.is_final:
+        return _button("cancel", "", "cancel", language)
+    return ""
+
+
+def _button(do: str, look: str, key: str, language: Language) -> str:
+    word = esc(say(language, key))
+    return f'<button type="button" class="{look}" data-key="{do}" data-do="{do}">{word}</button>'
+
+
+def _foot(view: JobView, language: Language) -> str:
+    loading = esc(say(language, "log_loading"))
+    return (
+        f'<details data-key="timings"><summary>{esc(say(language, "timings_title"))}</summary>'
+        f"{waterfall(view, language)}</details>"
+        f'<details data-key="log" data-log="{esc(view.id)}">'
+        f"<summary>{esc(say(language, 'log_title'))}</summary>"
+        f'<div data-slot="log:{esc(view.id)}" data-keep><p class="quiet">{loading}</p></div>'
+        "</details>"
+    )

@@ -1,0 +1,233 @@
+"""The Studio: the form that asks for a storyboard, and the stage where it appears."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import gradio as gr
+
+from komadori.domain.ids import JobId
+from komadori.domain.view import JobView
+from komadori.errors import NotFound, RequestRejected
+from komadori.queue.jobs import Jobs
+from komadori.queue.sessions import Sessions
+from komadori.ui.follow import Tabs, storyboard_of, watch
+from komadori.ui.render_stage import empty_stage, stage
+from komadori.ui.studio_form import Form, place_of, refused, request_of
+from komadori.ui.texts import say
+from komadori.ui.visit import Visit, answer, facts_of, job_of, refusal, visit
+
+Updates = dict[Any, Any]
+
+STAGE_EVENTS = (
+    "cancel_job",
+    "retry_job",
+    "redo_panel",
+    "restore_version",
+    "show_versions",
+    "show_log",
+    "open_job",
+    "look_again",
+    "look_away",
+)
+
+
+class Studio:
+    """The handlers of the Studio. Each is one wish of the reader; none works, all ask the queue."""
+
+    def __init__(
+        self, jobs: Jobs, sessions: Sessions, form: Form, board: gr.HTML, answers: gr.HTML
+    ) -> None:
+        self._jobs = jobs
+        self._sessions = sessions
+        self._form = form
+        self._board = board
+        self._answers = answers
+        self._tabs = Tabs()
+
+    async def draw(self, request: gr.Request, *values: Any) -> AsyncIterator[Updates]:
+        """Submit the form, say what is wrong with it next to the field, or show the job."""
+        clear: Updates = dict.fromkeys(self._form.errors.values(), "")
+        try:
+            who = await visit(self._sessions, request)
+            wanted, key = request_of(values)
+            view = await self._jobs.submit_storyboard(who.session, wanted, idempotency_key=key)
+        except RequestRejected as exc:
+            place = self._form.errors[place_of(exc)]
+            yield {**clear, place: refused(exc, request), self._answers: answer("refused")}
+            return
+        yield {**clear, self._board: stage(view, who.language)}
+        async for update in self._show(who, view.id, view):
+            yield update
+
+    async def attach(self, wanted: Any, request: gr.Request) -> AsyncIterator[Updates]:
+        """Show what the reader was looking at, or what is being made."""
+        asked = [str(name) for name in wanted] if isinstance(wanted, list) else []
+        try:
+            who = await visit(self._sessions, request)
+            view = await self._to_show(who, asked)
+        except RequestRejected as exc:
+            yield {self._answers: refusal(exc, request)}
+            return
+        if view is None:
+            yield {self._board: empty_stage(who.language)}
+            return
+        async for update in self._show(who, view.id, None):
+            yield update
+
+    async def open(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
+        """Show a job that was chosen, or look again at the one that is shown."""
+        try:
+            who = await visit(self._sessions, request)
+            view = await storyboard_of(self._jobs, who.session, job_of(event))
+        except RequestRejected as exc:
+            yield {self._answers: refusal(exc, request)}
+            return
+        async for update in self._show(who, view.id, None):
+            yield update
+
+    async def retry(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
+        """Make what is missing, and show it."""
+        try:
+            who = await visit(self._sessions, request)
+            view = await self._jobs.retry(who.session, job_of(event))
+        except RequestRejected as exc:
+            yield {self._answers: refusal(exc, request)}
+            return
+        async for update in self._show(who, view.id, None):
+            yield update
+
+    async def redo(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
+        """Draw one panel again, and show its storyboard meanwhile."""
+        facts = facts_of(event)
+        try:
+            who = await visit(self._sessions, request)
+            await self._jobs.redo_panel(
+                who.session,
+                job_of(event),
+                _number(facts.get("panel")),
+                wish=str(facts.get("wish", "")),
+                idempotency_key=str(facts["key"])[:64] if facts.get("key") else None,
+            )
+        except RequestRejected as exc:
+            yield {self._answers: refusal(exc, request)}
+            return
+        async for update in self._show(who, job_of(event), None):
+            yield update
+
+    async def cancel(self, event: gr.EventData, request: gr.Request) -> Updates:
+        """Cancel a job; whoever follows it sees it stop."""
+        try:
+            who = await visit(self._sessions, request)
+            view = await self._jobs.cancel(who.session, job_of(event))
+        except RequestRejected as exc:
+            return {self._answers: refusal(exc, request)}
+        return {self._board: stage(view, who.language)}
+
+    async def restore(self, event: gr.EventData, request: gr.Request) -> Updates:
+        """Make an older version of a panel's picture the current one."""
+        facts = facts_of(event)
+        panel, version = _number(facts.get("panel")), _number(facts.get("version"))
+        try:
+            who = await visit(self._sessions, request)
+            view = await self._jobs.restore(who.session, job_of(event), panel, version)
+        except RequestRejected as exc:
+            return {self._answers: refusal(exc, request)}
+        text = say(who.language, "version_restored", version=version)
+        return {
+            self._board: stage(view, who.language),
+            self._answers: answer("notice", error=False, text=text),
+        }
+
+    async def leave(self, request: gr.Request) -> Updates:
+        """End the stream of a tab that nobody looks at."""
+        self._tabs.begin(str(request.session_hash)).end()
+        return {self._answers: gr.skip()}
+
+    async def _show(
+        self, who: Visit, job_id: JobId, shown: JobView | None
+    ) -> AsyncIterator[Updates]:
+        """Yield the stage whenever it changes, until all is done or the tab follows another job."""
+        turn = self._tabs.begin(who.tab)
+        try:
+            async with aclosing(watch(self._jobs, who.session, job_id)) as views:
+                async for view in views:
+                    if not turn.is_mine:
+                        return
+                    fresh = view is not shown
+                    yield {self._board: stage(view, who.language) if fresh else gr.skip()}
+                    shown = view
+        except NotFound:  # it was deleted while it was shown
+            yield {self._board: empty_stage(who.language)}
+        finally:
+            turn.end()
+
+    async def _to_show(self, who: Visit, asked: Sequence[str]) -> JobView | None:
+        linked, last = (*asked, "", "")[:2]
+        if linked and (view := await self._found(who, linked)) is not None:
+            return view
+        newest = (await self._jobs.list(who.session, limit=20)).items
+        for view in newest:
+            if not view.state.is_final:
+                return await self._found(who, view.id)
+        if last and (view := await self._found(who, last)) is not None:
+            return view
+        return await self._found(who, newest[0].id) if newest else None
+
+    async def _found(self, who: Visit, name: str) -> JobView | None:
+        try:
+            view = await storyboard_of(self._jobs, who.session, JobId(name))
+        except NotFound:
+            return None
+        return None if view.deleted else view
+
+
+def build_studio(jobs: Jobs, sessions: Sessions, page: gr.Blocks, answers: gr.HTML) -> gr.HTML:
+    """Build the tab inside the open Blocks context; returns the stage."""
+    with gr.Row(elem_id="studio", equal_height=False):
+        with gr.Column(elem_id="form", scale=2, min_width=320):
+            form = Form.build(jobs, sessions)
+        with gr.Column(elem_id="stage-side", scale=5, min_width=320):
+            events = ", ".join(f"'{name}'" for name in STAGE_EVENTS)
+            board = gr.HTML(
+                {},
+                elem_id="stage",
+                html_template="",
+                js_on_load=f"komadori.stage(element, trigger, props, watch, [{events}])",
+                apply_default_css=False,
+            )
+    _wire(Studio(jobs, sessions, form, board, answers), form, page, board, answers)
+    return board
+
+
+def _wire(studio: Studio, form: Form, page: gr.Blocks, board: gr.HTML, answers: gr.HTML) -> None:
+    wanted = gr.JSON(visible=False)
+    quiet: dict[str, Any] = {
+        "api_visibility": "private",
+        "show_progress": "hidden",
+        "concurrency_limit": None,
+        "trigger_mode": "multiple",
+        "queue": True,
+    }
+    both = [board, answers]
+    form.draw.click(
+        studio.draw,
+        [*form.fields, form.key],
+        [*both, *form.errors.values()],
+        js="(...values) => komadori.sending(values)",
+        **quiet,
+    )
+    page.load(None, None, form.fields, js="() => komadori.draft()", api_visibility="private")
+    page.load(studio.attach, wanted, both, js="() => [komadori.wantedJob()]", **quiet)
+    board.cancel_job(studio.cancel, None, both, **quiet)
+    board.retry_job(studio.retry, None, both, **quiet)
+    board.redo_panel(studio.redo, None, both, **quiet)
+    board.restore_version(studio.restore, None, both, **quiet)
+    board.open_job(studio.open, None, both, **quiet)
+    board.look_again(studio.open, None, both, **quiet)
+    board.look_away(studio.leave, None, answers, **quiet)
+
+
+def _number(value: Any) -> int:
+    """Return a whole number that the page sent; anything else names no panel or version."""
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,120 @@
+"""Puts the parts together, for the entry points only: the queue gets the pipeline's functions."""
+
+import gc
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from komadori.backends.images.sketch import SketchBackend
+from komadori.domain.states import Lane
+from komadori.domain.work import PlanJob, RunStep
+from komadori.pipeline.artifacts import LocalFiles
+from komadori.pipeline.plans import Plans
+from komadori.pipeline.steps import Pipeline
+from komadori.queue.broker import Broker, open_broker
+from komadori.queue.changes import open_changes
+from komadori.queue.consumer import Bench, LaneConsumer
+from komadori.queue.housekeeping import Housekeeping
+from komadori.queue.hub import Hub
+from komadori.queue.jobs import Jobs
+from komadori.queue.ledger import Ledger, Limits
+from komadori.queue.migrate import migrate
+from komadori.queue.orders import Orders
+from komadori.queue.reaper import Reaper
+from komadori.queue.sessions import Sessions
+from komadori.queue.store import Store
+from komadori.queue.worker import StepWorker, TimeLimits
+from komadori.settings import Settings
+
+_STORE_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PageSide:
+    """What the page needs of the queue."""
+
+    jobs: Jobs
+    sessions: Sessions
+
+
+def make_plan(settings: Settings) -> PlanJob:
+    """Return what knows the stages of every kind of job."""
+    return Plans(settings.defaults.image.pixels)
+
+
+def make_pipeline() -> RunStep:
+    """Return what does the steps."""
+    return Pipeline(SketchBackend())
+
+
+def open_page_side(settings: Settings, plan: PlanJob) -> PageSide:
+    """Open the store for the page and start its hub."""
+    changes = open_changes(settings.database_url, settings.redis_url)
+    store = Store(settings.database_url, changes)
+    listening = open_changes(settings.database_url, settings.redis_url)
+    hub = Hub(store, listening, workers=settings.defaults.concurrency.image_workers)
+    hub.start()
+    executor = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")
+    broker = open_broker(Lane.IMAGE, data_dir=settings.data_dir, redis_url=settings.redis_url)
+    orders = Orders(store, plan, _ringer(broker, settings))
+    jobs = Jobs(store=store, orders=orders, hub=hub, files=_files(settings), executor=executor)
+    return PageSide(jobs, Sessions(store, executor))
+
+
+def open_lane(settings: Settings, lane: Lane, *, plan: PlanJob, run: RunStep) -> Broker:
+    """Return the broker of a lane, with the consumer that huey_consumer will run.
+
+    `plan` and `run` are what its workers ask for the next stage and for the work itself.
+    """
+    broker = open_broker(lane, data_dir=settings.data_dir, redis_url=settings.redis_url)
+    broker.consumer = partial(_consumer, settings, plan, run)
+    return broker
+
+
+def _consumer(
+    settings: Settings, plan: PlanJob, run: RunStep, broker: Broker, **options: object
+) -> LaneConsumer:
+    migrate(settings.database_url)
+    gc.collect()
+    gc.freeze()  # what is loaded now is shared by all workers, and stays shared
+    return LaneConsumer(
+        broker,
+        open_bench=lambda: _open_bench(settings, plan, run, broker),
+        max_steps=settings.worker.max_steps,
+        frozen_after_s=settings.worker.lease_s,
+        **options,
+    )
+
+
+def _open_bench(settings: Settings, plan: PlanJob, run: RunStep, broker: Broker) -> Bench:
+    """Open the store for one worker; called after the fork."""
+    step = settings.defaults.step
+    store = Store(settings.database_url, open_changes(settings.database_url, settings.redis_url))
+    limits = Limits(
+        lease_s=settings.worker.lease_s, retries=step.retries, retry_delay_s=step.retry_delay_s
+    )
+    ledger = Ledger(store, plan, limits, _ringer(broker, settings))
+    files = _files(settings)
+    keep_s = settings.housekeeping.deleted_after_minutes * 60
+    return Bench(
+        worker=StepWorker(
+            broker.lane,
+            ledger,
+            files,
+            run,
+            TimeLimits(soft_s=step.soft_limit_s, hard_s=step.hard_limit_s),
+        ),
+        reaper=Reaper(ledger),
+        housekeeping=Housekeeping(store, files, keep_s=keep_s),
+    )
+
+
+def _ringer(broker: Broker, settings: Settings) -> Callable[[int], None]:
+    """Ring once a step, but never for more workers than there are."""
+    workers = settings.defaults.concurrency.image_workers
+    return lambda steps: broker.ring(min(steps, workers))
+
+
+def _files(settings: Settings) -> LocalFiles:
+    return LocalFiles(settings.data_dir / "artifacts")
