@@ -4,6 +4,7 @@ import argparse
 import fcntl
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from komadori.errors import KomadoriError
 from komadori.logs import set_up_logging
 from komadori.monitors.consumers import ConsumerMonitor, image_consumer
 from komadori.settings import Settings, SettingsInvalid, load_settings
+from komadori.ui.listener import open_socket
 
 log = logging.getLogger("komadori")
 
@@ -23,8 +25,13 @@ def main() -> None:
     set_up_logging()
     try:
         settings = load_settings()
-        with _only_page_of(settings.data_dir), _workers(settings, wanted=options.workers):
-            _serve(settings, options)
+        host, port = options.host or settings.page.host, options.port or settings.page.port
+        with (
+            _only_page_of(settings.data_dir),
+            open_socket(host, port) as listener,
+            _workers(settings, wanted=options.workers),
+        ):
+            _serve(settings, host, listener)
     except (SettingsInvalid, KomadoriError) as exc:
         sys.exit(str(exc))
     except KeyboardInterrupt:
@@ -84,21 +91,19 @@ def _workers(settings: Settings, *, wanted: bool) -> Iterator[None]:
         monitor.stop()
 
 
-def _serve(settings: Settings, options: argparse.Namespace) -> None:
+def _serve(settings: Settings, host: str, listener: socket.socket) -> None:
     # Imported while the workers already start: Gradio alone takes seconds.
     from komadori.queue.migrate import migrate
-    from komadori.ui.server import make_app, open_socket, serve
+    from komadori.ui.server import make_app, serve
     from komadori.wiring import make_plan, open_page_side
 
-    host, port = options.host or settings.page.host, options.port or settings.page.port
-    listener = open_socket(host, port)
     migrate(settings.database_url)
     side = open_page_side(settings, make_plan(settings))
     empty = settings.data_dir / "empty"
     empty.mkdir(exist_ok=True)
     os.chdir(empty)  # Gradio would serve what lies in the current folder
     app = make_app(side.jobs, side.sessions, gradio_folder=settings.data_dir / "gradio")
-    serve(app, host, port, listener=listener, on_ready=_say_ready)
+    serve(app, host, listener, on_ready=_say_ready)
 
 
 def _say_ready(address: str) -> None:

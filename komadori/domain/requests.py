@@ -35,7 +35,7 @@ class StoryboardRequest(_Request):
     @classmethod
     def _story_is_readable(cls, story: str) -> str:
         story = story.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").strip()
-        _refuse_controls(story)
+        _refuse_controls(story, "story")
         length = len(story)
         if length < STORY_MIN_CHARS or length > STORY_MAX_CHARS:
             raise RequestRejected(
@@ -73,7 +73,8 @@ class StoryboardRequest(_Request):
             )
         seen: set[str] = set()
         for character in cast:
-            _refuse_controls(character.name + character.description)
+            _refuse_controls(character.name, "character name")
+            _refuse_controls(character.description, "character description")
             if character.name in seen:
                 raise RequestRejected(
                     f"Two characters are called {character.name!r}; each needs a name of its own.",
@@ -86,7 +87,8 @@ class StoryboardRequest(_Request):
     @field_validator("style")
     @classmethod
     def _style_is_readable(cls, style: Style) -> Style:
-        _refuse_controls("".join(style.model_dump().values()))
+        for field, words in style.model_dump().items():
+            _refuse_controls(words, f"style {field}")
         return style
 
 
@@ -105,7 +107,7 @@ def wish(text: str) -> str:
         RequestRejected: it is too long or holds control characters.
     """
     text = text.strip()
-    _refuse_controls(text)
+    _refuse_controls(text, "request")
     if len(text) > REQUEST_MAX_CHARS:
         raise RequestRejected(
             f"The request has {len(text):,} characters; at most {REQUEST_MAX_CHARS:,} are allowed.",
@@ -139,15 +141,16 @@ def _rejected(error: ErrorDetails) -> RequestRejected:
     return RequestRejected(f"{field}: {reason}.", code="field_invalid", field=field, reason=reason)
 
 
-def _refuse_controls(text: str) -> None:
+def _refuse_controls(text: str, field: str) -> None:
     for index, char in enumerate(text):
         if char in _ALLOWED_CONTROLS:
             continue
         if unicodedata.category(char) in {"Cc", "Cs"}:
             raise RequestRejected(
-                f"Character {index + 1} is the control character U+{ord(char):04X}; "
+                f"{field}: character {index + 1} is the control character U+{ord(char):04X}; "
                 "only text, line breaks and tabs are allowed.",
                 code="control_character",
+                field=field,
                 at=index + 1,
                 point=f"U+{ord(char):04X}",
             )

@@ -6,7 +6,6 @@ here only after the settings are made.
 
 import asyncio
 import contextlib
-import errno
 import os
 import signal
 import socket
@@ -31,10 +30,6 @@ _EVENTS_AT_ONCE = 1000  # Gradio's own 40 also counts the followers that only wa
 _QUEUE_POLL_S = 0.01  # Gradio's own 1 ms costs 4 to 6 % of a core while nothing happens
 _PROGRESS_POLL_S = 0.25  # for gr.Progress, which we do not use
 _SWEEP_EVERY_S = 3600
-
-
-class PortInUse(KomadoriError):
-    """Another program listens on the port that was asked for."""
 
 
 def make_app(
@@ -135,47 +130,21 @@ async def _sweep_always(folder: Path) -> None:
         await asyncio.sleep(_SWEEP_EVERY_S)
 
 
-def open_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to the address, so that one knows before the rest is started.
-
-    Raises:
-        PortInUse: the message names --port.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named: 40 ms for each answer.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as exc:
-        listener.close()
-        if exc.errno == errno.EADDRINUSE:
-            raise PortInUse(
-                f"Port {port} is already in use. Choose another one with --port, "
-                f"for example --port {port + 1}."
-            ) from exc
-        raise KomadoriError(f"Cannot listen on {host}:{port}: {exc.strerror}.") from exc
-    return listener
-
-
 def serve(
     app: FastAPI,
     host: str,
-    port: int,
+    listener: socket.socket,
     *,
-    listener: socket.socket | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, in this process and thread, and return then.
 
-    `listener` is what `open_socket` returned, when that was called before. `on_ready` gets the
-    address as soon as it answers.
+    `listener` is what `open_socket` returned for `host`. `on_ready` gets the address as soon as it
+    answers.
 
     Raises:
-        PortInUse: the message names --port.
         KomadoriError: `lifespan` failed; the log says why.
     """
-    listener = listener or open_socket(host, port)
     config = uvicorn.Config(
         app,
         log_config=None,

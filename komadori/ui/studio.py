@@ -1,7 +1,7 @@
 """The Studio: the form that asks for a storyboard, and the stage where it appears."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import gradio as gr
@@ -69,6 +69,8 @@ class Studio:
         except RequestRejected as exc:
             yield {self._answers: refusal(exc, request)}
             return
+        if asked and asked[0] and (view is None or view.id != asked[0]):
+            yield {self._answers: refusal(NotFound("job", asked[0]), request)}
         if view is None:
             yield {self._board: empty_stage(who.language)}
             return
@@ -76,7 +78,7 @@ class Studio:
             yield update
 
     async def open(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
-        """Show a job that was chosen, or look again at the one that is shown."""
+        """Show a job that was chosen from the list."""
         try:
             who = await visit(self._sessions, request)
             view = await storyboard_of(self._jobs, who.session, job_of(event))
@@ -85,6 +87,13 @@ class Studio:
             return
         async for update in self._show(who, view.id, None):
             yield update
+
+    async def look_again(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
+        """Take up again what the tab was showing when it was left."""
+        with suppress(RequestRejected):
+            who = await visit(self._sessions, request)
+            async for update in self._show(who, job_of(event), None):
+                yield update
 
     async def retry(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
         """Make what is missing, and show it."""
@@ -153,6 +162,9 @@ class Studio:
             async with aclosing(watch(self._jobs, who.session, job_id)) as views:
                 async for view in views:
                     if not turn.is_mine:
+                        return
+                    if view.deleted:
+                        yield {self._board: empty_stage(who.language)}
                         return
                     fresh = view is not shown
                     yield {self._board: stage(view, who.language) if fresh else gr.skip()}
@@ -224,7 +236,7 @@ def _wire(studio: Studio, form: Form, page: gr.Blocks, board: gr.HTML, answers: 
     board.redo_panel(studio.redo, None, both, **quiet)
     board.restore_version(studio.restore, None, both, **quiet)
     board.open_job(studio.open, None, both, **quiet)
-    board.look_again(studio.open, None, both, **quiet)
+    board.look_again(studio.look_again, None, both, **quiet)
     board.look_away(studio.leave, None, answers, **quiet)
 
 

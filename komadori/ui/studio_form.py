@@ -19,7 +19,7 @@ from komadori.ui.theme import PANELS_DEFAULT, samples
 from komadori.ui.visit import visit
 
 STYLE_FIELDS = tuple(Style.model_fields)
-PRESETS = ("ink", "pencil", "noir", "manga", "book")
+PRESETS = ("plain", "ink", "pencil", "noir", "manga", "book")
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 _FREE: dict[str, Any] = {**_PRIVATE, "concurrency_limit": None}
 
@@ -211,7 +211,8 @@ def _cast(errors: dict[str, gr.HTML], jobs: Jobs, sessions: Sessions) -> gr.HTML
     errors["cast"] = _error()
     handlers = _Cast(jobs, sessions)
     picture.upload(handlers.upload, picture, [reference, preview, errors["cast"]], **_FREE)
-    add.click(
+    gr.on(
+        [add.click, name.submit, looks.submit],
         handlers.add,
         [cast, name, looks, reference],
         [cast, name, looks, reference, preview, errors["cast"]],

@@ -31,6 +31,8 @@
       if (isOther && value.job) remember(value.job);
       element.classList.toggle("is-alive", Boolean(value.alive));
       element.dataset.job = value.job;
+      const sentence = value.alive && parts.head.querySelector(".sentence")?.textContent;
+      document.title = sentence ? `${sentence} · Komadori` : "Komadori";
       shown = value;
       if (value.job && km.answered() && isOther && innerWidth <= 1000) document.querySelector("#stage").scrollIntoView();
       dialog.refresh();
