@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -79,5 +80,5 @@ class ConsumerMonitor(threading.Thread):
             process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             log.warning("consumer did not stop in %g s: pid=%s is killed", _STOP_S, process.pid)
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # with its workers
             process.wait()

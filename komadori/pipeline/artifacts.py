@@ -3,11 +3,12 @@
 import hashlib
 import os
 import re
+import struct
 import warnings
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from komadori.domain.ids import ArtifactId, new_id
 from komadori.domain.work import StoredFile
@@ -21,6 +22,16 @@ THUMBNAIL = (256, 256)
 QUALITY = 90
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _ID = re.compile(r"[0-9a-f]{20}")
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by its EXIF orientation."""
 
 
 class LocalFiles:
@@ -32,14 +43,14 @@ class LocalFiles:
     def put_picture(self, data: bytes) -> StoredFile:
         """Check and keep a picture under a new id, with its thumbnail.
 
-        WebP within the limits is kept byte for byte; anything else is turned upright, reduced to
-        at most 2048 px and made WebP.
+        Upright WebP within the limits is kept byte for byte; anything else is turned upright,
+        reduced to at most 2048 px and made WebP.
 
         Raises:
             RequestRejected: the bytes are not a picture we take; the message says why.
         """
         picture = _opened(data)
-        if picture.format != "WEBP" or max(picture.size) > SIDE_MAX or _is_animated(picture):
+        if not _may_stay(picture):
             picture, data = _as_webp(picture)
         artifact_id = ArtifactId(new_id())
         self._write(self.path(artifact_id), data)
@@ -121,12 +132,25 @@ def _too_large() -> RequestRejected:
     )
 
 
-def _is_animated(picture: Image.Image) -> bool:
-    return bool(getattr(picture, "is_animated", False))
+def _may_stay(picture: Image.Image) -> bool:
+    is_animated = getattr(picture, "is_animated", False)
+    is_small = max(picture.size) <= SIDE_MAX
+    return picture.format == "WEBP" and is_small and not is_animated and _turn(picture) is None
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    """Return what turns a picture upright. ImageOps.exif_transpose fails where EXIF is damaged."""
+    try:
+        return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        return None
 
 
 def _as_webp(picture: Image.Image) -> tuple[Image.Image, bytes]:
-    picture = ImageOps.exif_transpose(picture)
+    if (turn := _turn(picture)) is not None:
+        picture = picture.transpose(turn)
+    if picture.mode.startswith("I;16"):  # converted as it is, all but the darkest would be white
+        picture = picture.point(lambda value: value / 256).convert("L")
     has_alpha = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
     picture = picture.convert("RGBA" if has_alpha else "RGB")
     picture.thumbnail((SIDE_MAX, SIDE_MAX))

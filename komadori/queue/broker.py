@@ -44,7 +44,7 @@ class JsonSerializer(Serializer):  # type: ignore[misc]  # huey has no types
         try:
             found = json.loads(bytes(data))
             return Message(id=str(found["id"]), name=str(found["name"]), args=(), kwargs={})
-        except (ValueError, KeyError, TypeError) as exc:
+        except (ValueError, KeyError, TypeError, RecursionError) as exc:
             raise MessageRefused(f"dropped {len(data)} bytes that are not a message") from exc
 
 

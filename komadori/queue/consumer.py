@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 import os
 import signal
 import threading
@@ -25,10 +26,17 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0
 _HEALTH_CHECK_S = 2
 _MAX_DELAY_S = 1.0
+_STOP_LOOK_S = 0.05
+_RELEASE_S = 1.0
+"""How much longer than huey's one second a worker may take to give its step back."""
 
 PARENT_VARIABLE = "KOMADORI_PARENT_PID"
 """Set by the page for the consumers it starts: they end when that process does."""
 
+_SAME_TELLING_S = 0.3
+"""A SIGTERM to a whole process group reaches a worker twice: that is not a second one."""
+_ORPHAN_LOOKS = 2
+"""Looks after which an orphan whose step does not give way is gone."""
 _SWEEP_EVERY = 60
 """Looks between two sweeps."""
 
@@ -56,10 +64,13 @@ class LaneWorker(Worker):  # type: ignore[misc]  # huey has no types
         super().__init__(**options)
         self._open_bench = open_bench
         self._max_steps = max_steps
+        self._parent = os.getpid()  # before the fork: later it may already be gone
+        self._looks_as_orphan = 0
+        self._patient_until = -math.inf
+        self._told_at = math.inf
 
     def initialize(self) -> None:
         """Open the store and start the threads; called in the worker process, after the fork."""
-        self._parent = os.getppid()
         self._bench = self._open_bench()
         self._worker = worker = self._bench.worker
         self.huey.answer = self._answer
@@ -84,23 +95,47 @@ class LaneWorker(Worker):  # type: ignore[misc]  # huey has no types
 
     def _on_sigterm(self, signum: int, frame: FrameType | None) -> None:
         del signum, frame
-        if self._worker.is_stopping:  # the second one: at once; the reaper gives the step back
+        now = time.monotonic()
+        if now > self._told_at + _SAME_TELLING_S:  # the second one: at once
             os._exit(1)
+        self._told_at = min(self._told_at, now)
         self._worker.stop()
 
     def _watch(self) -> None:
         for look in itertools.count():
-            time.sleep(LOOK_S)
-            end_if_orphaned(self._parent, self._worker.stop)
+            self._rest()
+            end_if_orphaned(self._parent, self._leave)
             try:
                 self._look()
                 if look % _SWEEP_EVERY == os.getpid() % _SWEEP_EVERY:
                     self._bench.housekeeping.sweep()
             except SQLAlchemyError as exc:
                 log.warning("not reaped: reason=%s", exc)
+            except Exception:  # the thread's boundary: who does not look cannot reap
+                log.exception("not reaped")
+
+    def _rest(self) -> None:
+        """Sleep until the next look.
+
+        Who slept much longer (a closed laptop, Ctrl-Z) cannot judge others, who slept as well:
+        they get time to renew their leases first.
+        """
+        before = time.time()  # it counts the machine's sleep, the monotonic clock does not
+        time.sleep(LOOK_S)
+        lease_s = self._worker.ledger.limits.lease_s
+        if time.time() - before > LOOK_S + lease_s:
+            self._patient_until = time.monotonic() + lease_s
+
+    def _leave(self) -> None:
+        """Give the step back, and be gone soon, even if the step does not give way."""
+        self._looks_as_orphan += 1
+        if self._looks_as_orphan > _ORPHAN_LOOKS:
+            os._exit(1)
+        self._worker.stop()
 
     def _look(self) -> None:
-        self._bench.reaper.look()
+        if time.monotonic() >= self._patient_until:
+            self._bench.reaper.look()
         if not self._worker.is_draining and self._worker.ledger.has_work(self._worker.lane):
             self.huey.ring()
 
@@ -108,9 +143,9 @@ class LaneWorker(Worker):  # type: ignore[misc]  # huey has no types
 class IdleScheduler(Scheduler):  # type: ignore[misc]
     """Huey insists on a scheduler process. Nothing is scheduled through Huey: it only waits."""
 
-    def initialize(self) -> None:
-        """Note the parent."""
-        self._parent = os.getppid()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._parent = os.getpid()  # before the fork: later it may already be gone
 
     def loop(self, now: Any = None) -> None:
         """Wait for the end."""
@@ -146,6 +181,7 @@ class LaneConsumer(Consumer):  # type: ignore[misc]
         self._parent = os.environ.get(PARENT_VARIABLE)
         interval = options.get("health_check_interval", _HEALTH_CHECK_S)
         options["health_check_interval"] = min(interval, _HEALTH_CHECK_S)
+        options["check_worker_health"] = True  # who has done max_steps steps must be replaced
         options["max_delay"] = min(options.get("max_delay", _MAX_DELAY_S), _MAX_DELAY_S)
         super().__init__(broker, **options)
 
@@ -170,12 +206,15 @@ class LaneConsumer(Consumer):  # type: ignore[misc]
 
     def check_worker_health(self) -> bool:
         """Replace dead workers, and frozen ones: a stopped process may hold the store's lock."""
+        self._end_frozen()
+        return bool(super().check_worker_health())
+
+    def _end_frozen(self) -> None:
         for _, process in self.worker_threads:
             if process.pid and self._is_frozen_for_long(process.pid):
                 log.warning("frozen worker ended: pid=%s", process.pid)
                 process.kill()
                 process.join(1)
-        return bool(super().check_worker_health())
 
     def _is_frozen_for_long(self, pid: int) -> bool:
         if not is_frozen(pid):
@@ -183,3 +222,29 @@ class LaneConsumer(Consumer):  # type: ignore[misc]
             return False
         since = self._frozen_since.setdefault(pid, time.monotonic())
         return time.monotonic() - since > self._frozen_after_s
+
+    def _join_workers(self) -> bool:
+        """Wait for the ends of running steps. A SIGTERM meanwhile ends the waiting."""
+        timeout = math.inf if self.shutdown_timeout is None else self.shutdown_timeout
+        until = time.monotonic() + timeout
+        while self._living() and time.monotonic() < until and self._signum != self._interrupt_sig:
+            self._end_frozen()
+            time.sleep(_STOP_LOOK_S)
+        return not self._living()
+
+    def _interrupt_workers(self) -> None:
+        """Have workers give their steps back; those that cannot hear of it are killed.
+
+        Huey would wait without an end for a worker that hangs or is frozen.
+        """
+        super()._interrupt_workers()
+        until = time.monotonic() + _RELEASE_S
+        while self._living() and time.monotonic() < until:
+            time.sleep(_STOP_LOOK_S)
+        for process in self._living():
+            log.warning("killed, it did not end: pid=%s", process.pid)
+            process.kill()
+
+    def _living(self) -> list[Any]:
+        processes = [process for _, process in self.worker_threads] + [self.scheduler]
+        return [process for process in processes if process.is_alive()]

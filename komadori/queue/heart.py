@@ -1,13 +1,16 @@
 """The heartbeat of a worker: renews the lease, carries progress, and notices cancels and losses."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from komadori.queue.ledger import Claim, Ledger
+from komadori.errors import LeaseLost
+from komadori.queue.ledger import Claim, Ending, Ledger
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +18,8 @@ BEAT_S = 0.2
 """At most five progress reports a second reach the store."""
 CANCEL_LOOK_S = 0.6
 """A running step hears of a cancel within this time."""
+GIVE_WAY_S = 0.4
+"""A step that has been told to stop may take so long to do it."""
 
 
 class Heart(threading.Thread):
@@ -33,6 +38,7 @@ class Heart(threading.Thread):
         self._progress: tuple[float, str] | None = None
         self._renew_at = 0.0
         self._look_at = 0.0
+        self._give_back_at = math.inf
 
     def hold(self, claim: Claim, on_end: Callable[[str], None]) -> None:
         """Keep a step alive. `on_end` is called from this thread with "lost" or "cancelled"."""
@@ -48,6 +54,10 @@ class Heart(threading.Thread):
         """Stop caring for the step that was held."""
         self._claim = None
         self._holding.clear()
+
+    def give_back_soon(self) -> None:
+        """Give the held step back unless it ends by itself. May be called from a signal handler."""
+        self._give_back_at = time.monotonic() + GIVE_WAY_S
 
     def report(self, fraction: float, message: str = "") -> None:
         """Leave a progress report; a newer one replaces it."""
@@ -69,9 +79,14 @@ class Heart(threading.Thread):
             self._beat(claim)
         except SQLAlchemyError as exc:  # busy or away: the lease outlives several beats
             log.warning("heartbeat missed: step=%s reason=%s", claim.step.id, exc)
+        except Exception:  # the thread's boundary: without a heart all steps would be lost
+            log.exception("heartbeat missed: step=%s", claim.step.id)
 
     def _beat(self, claim: Claim) -> None:
         now = time.monotonic()
+        if now >= self._give_back_at:
+            self._give_back(claim)
+            return
         progress, self._progress = self._progress, None
         if progress is not None or now >= self._renew_at:
             self._renew_at = now + self._ledger.limits.lease_s / 3
@@ -82,6 +97,13 @@ class Heart(threading.Thread):
             self._look_at = now + CANCEL_LOOK_S
             if self._ledger.is_cancelling(claim):
                 self._tell(claim, "cancelled")
+
+    def _give_back(self, claim: Claim) -> None:
+        """Release a step that does not give way over its head: its own end will be dropped."""
+        self._give_back_at = math.inf
+        with suppress(LeaseLost):  # it has ended in this very moment
+            self._ledger.finish(claim, Ending(outcome="released"))
+        self.let_go()
 
     def _tell(self, claim: Claim, why: str) -> None:
         if claim is self._claim:  # else the step has ended meanwhile

@@ -129,7 +129,7 @@ class Hub(threading.Thread):
             except (SQLAlchemyError, sqlite3.Error) as exc:
                 log.warning("followers not served: reason=%s", exc)
                 time.sleep(LOOK_S)
-            except Exception:  # noqa: BLE001  # the thread's boundary: without it nobody hears again
+            except Exception:  # the thread's boundary: without it nobody hears anything again
                 log.exception("followers not served")
                 time.sleep(LOOK_S)
 

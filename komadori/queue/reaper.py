@@ -81,7 +81,7 @@ class Reaper:
             job.settle(self._ledger.plan)
             job.save()
         self._ledger.ring(1)
-        log.warning("step taken from a dead worker: step=%s pid=%s", seen["id"], seen["pid"])
+        log.warning("step taken from a dead worker: step=%s pid=%s", seen["id"], worker.pid)
 
     def _wake(self, job_id: str) -> None:
         with self._store.write() as connection:

@@ -63,6 +63,7 @@ class StepWorker:
         """Give the running step back and take no other. May be called from a signal handler."""
         self.is_stopping = True
         self._stop_step("released")
+        self._heart.give_back_soon()
 
     def drain(self, is_enough: Callable[[], bool]) -> None:
         """Do steps until the lane is empty, `is_enough` says so, or `stop` was called."""

@@ -9,6 +9,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SCRIPT = (Path(__file__).parent / "assets" / "first_paint.js").read_text(encoding="utf-8")
+# Gradio's own spinner would flash up before our styles are there.
+_STYLE = '[data-testid="status-tracker"]{display:none!important}'
 _BEFORE = b'<meta charset="utf-8" />'
 
 
@@ -51,7 +53,9 @@ class _Rewrite:
 
 def with_script(page: bytes) -> bytes:
     """Return the page with the script behind its first line of `head`."""
-    return page.replace(_BEFORE, _BEFORE + f"<script>{_SCRIPT}</script>".encode(), 1)
+    return page.replace(
+        _BEFORE, _BEFORE + f"<style>{_STYLE}</style><script>{_SCRIPT}</script>".encode(), 1
+    )
 
 
 def _is_plain_html(message: Message) -> bool:

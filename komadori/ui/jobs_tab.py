@@ -14,7 +14,7 @@ from komadori.queue.sessions import Sessions
 from komadori.ui.render_jobs import PAGE_SIZE, job_list
 from komadori.ui.render_panels import versions
 from komadori.ui.render_strip import log_lines
-from komadori.ui.visit import Visit, answer, facts_of, job_of, refusal, visit
+from komadori.ui.visit import QUIET, Visit, answer, facts_of, guarded, job_of, refusal, visit
 
 Updates = dict[Any, Any]
 
@@ -137,19 +137,16 @@ def build_jobs_tab(jobs: Jobs, sessions: Sessions, board: gr.HTML, answers: gr.H
         apply_default_css=False,
     )
     tab = JobsTab(jobs, sessions, rows, answers)
-    quiet: dict[str, Any] = {
-        "api_visibility": "private",
-        "show_progress": "hidden",
-        "concurrency_limit": None,
-        "trigger_mode": "multiple",
-    }
     both = [rows, answers]
-    rows.list_jobs(tab.list, None, both, **quiet)
-    rows.cancel_job(tab.cancel, None, both, **quiet)
-    rows.retry_job(tab.retry, None, both, **quiet)
-    rows.delete_job(tab.delete, None, both, **quiet)
-    rows.undelete_job(tab.undelete, None, both, **quiet)
-    rows.show_log(tab.log, None, answers, **quiet)
-    rows.make_link(tab.link, None, answers, **quiet)
-    board.show_log(tab.log, None, answers, **quiet)
-    board.show_versions(tab.versions, None, answers, **quiet)
+    for event, handler in (
+        (rows.list_jobs, tab.list),
+        (rows.cancel_job, tab.cancel),
+        (rows.retry_job, tab.retry),
+        (rows.delete_job, tab.delete),
+        (rows.undelete_job, tab.undelete),
+        (rows.show_log, tab.log),
+        (rows.make_link, tab.link),
+        (board.show_log, tab.log),
+        (board.show_versions, tab.versions),
+    ):
+        event(guarded(handler, answers), None, both, **QUIET)

@@ -4,7 +4,7 @@ from typing import Any
 
 from komadori.domain.states import JobKind, JobState
 from komadori.domain.view import JobView, ListPart
-from komadori.ui.render import age_words, duration_words, esc, time_tag
+from komadori.ui.render import age_words, duration_words, esc, problem_words, time_tag
 from komadori.ui.render_strip import mini_strip
 from komadori.ui.texts import Language, say
 
@@ -54,7 +54,7 @@ def row(view: JobView, now: float, language: Language) -> str:
     return (
         f'<li class="job" data-key="{esc(view.id)}" data-job="{esc(view.id)}" '
         f'data-title="{esc(title)}"><span class="kind">'
-        f"{esc(say(language, f'kind_{view.kind.value}'))}</span>"
+        f"{_kind(view, language)}</span>"
         f'<a class="title" href="?job={esc(_opens(view))}" data-do="open">{esc(title)}</a>'
         f'<span class="state is-{state}"><i aria-hidden="true">{JOB_SHAPES[view.state]}</i> '
         f"{esc(word)}</span>{mini_strip(view, language)}"
@@ -63,6 +63,14 @@ def row(view: JobView, now: float, language: Language) -> str:
         f'<div class="joblog" data-slot="log:{esc(view.id)}" data-keep hidden>'
         f'<p class="quiet">{log}</p></div></li>'
     )
+
+
+def _kind(view: JobView, language: Language) -> str:
+    kind = say(language, f"kind_{view.kind.value}")
+    if view.problem is None:
+        return esc(kind)
+    reason = problem_words(view.problem, language)
+    return f"{esc(kind)} · {esc(reason)}"
 
 
 def _opens(view: JobView) -> str:

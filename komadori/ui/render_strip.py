@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from komadori.domain.ids import ArtifactId
-from komadori.domain.states import StepKind, StepState
+from komadori.domain.states import JobState, StepKind, StepState
 from komadori.domain.view import JobView, LogEntry, StepView
 from komadori.ui.render import duration_words, esc, panel_count, sentence, step_of, time_tag
 from komadori.ui.texts import Language, has, say, say_or
@@ -73,11 +73,17 @@ def mini_strip(view: JobView, language: Language) -> str:
     label = say(language, "jobs_progress", done=done, total=total)
     kinds = ["done"] * done + ["failed"] * failed
     if not view.state.is_final and len(kinds) < total:
-        kinds.append("running" if view.started_at else "queued")
+        kinds.append(_now(view))
     kinds += ["queued"] * (total - len(kinds))
     cells = "".join(f'<i class="is-{kind}"></i>' for kind in kinds)
     many = " is-many" if len(kinds) > _MANY else ""
     return f'<span class="ministrip{many}" role="img" aria-label="{esc(label)}">{cells}</span>'
+
+
+def _now(view: JobView) -> str:
+    if view.state is JobState.WAITING:
+        return "waiting"
+    return "running" if view.started_at is not None else "queued"
 
 
 def waterfall(view: JobView, language: Language) -> str:

@@ -1,6 +1,6 @@
 """The Studio: the form that asks for a storyboard, and the stage where it appears."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -15,7 +15,7 @@ from komadori.ui.follow import Tabs, storyboard_of, watch
 from komadori.ui.render_stage import empty_stage, stage
 from komadori.ui.studio_form import Form, place_of, refused, request_of
 from komadori.ui.texts import say
-from komadori.ui.visit import Visit, answer, facts_of, job_of, refusal, visit
+from komadori.ui.visit import QUIET, Visit, answer, facts_of, guarded, job_of, refusal, visit
 
 Updates = dict[Any, Any]
 
@@ -155,13 +155,15 @@ class Studio:
 
     async def _show(
         self, who: Visit, job_id: JobId, shown: JobView | None
-    ) -> AsyncIterator[Updates]:
+    ) -> AsyncGenerator[Updates, None]:
         """Yield the stage whenever it changes, until all is done or the tab follows another job."""
         turn = self._tabs.begin(who.tab)
         try:
             async with aclosing(watch(self._jobs, who.session, job_id)) as views:
                 async for view in views:
                     if not turn.is_mine:
+                        # When a stream ends Gradio shows its last update once more.
+                        yield {self._board: gr.skip()}
                         return
                     if view.deleted:
                         yield {self._board: empty_stage(who.language)}
@@ -214,30 +216,32 @@ def build_studio(jobs: Jobs, sessions: Sessions, page: gr.Blocks, answers: gr.HT
 
 def _wire(studio: Studio, form: Form, page: gr.Blocks, board: gr.HTML, answers: gr.HTML) -> None:
     wanted = gr.JSON(visible=False)
-    quiet: dict[str, Any] = {
-        "api_visibility": "private",
-        "show_progress": "hidden",
-        "concurrency_limit": None,
-        "trigger_mode": "multiple",
-        "queue": True,
-    }
     both = [board, answers]
     form.draw.click(
-        studio.draw,
+        guarded(studio.draw, answers),
         [*form.fields, form.key],
         [*both, *form.errors.values()],
         js="(...values) => komadori.sending(values)",
-        **quiet,
+        **QUIET,
     )
     page.load(None, None, form.fields, js="() => komadori.draft()", api_visibility="private")
-    page.load(studio.attach, wanted, both, js="() => [komadori.wantedJob()]", **quiet)
-    board.cancel_job(studio.cancel, None, both, **quiet)
-    board.retry_job(studio.retry, None, both, **quiet)
-    board.redo_panel(studio.redo, None, both, **quiet)
-    board.restore_version(studio.restore, None, both, **quiet)
-    board.open_job(studio.open, None, both, **quiet)
-    board.look_again(studio.look_again, None, both, **quiet)
-    board.look_away(studio.leave, None, answers, **quiet)
+    page.load(
+        guarded(studio.attach, answers),
+        wanted,
+        both,
+        js="() => [komadori.wantedJob()]",
+        **QUIET,
+    )
+    for event, handler in (
+        (board.cancel_job, studio.cancel),
+        (board.retry_job, studio.retry),
+        (board.redo_panel, studio.redo),
+        (board.restore_version, studio.restore),
+        (board.open_job, studio.open),
+        (board.look_again, studio.look_again),
+        (board.look_away, studio.leave),
+    ):
+        event(guarded(handler, answers), None, both, **QUIET)
 
 
 def _number(value: Any) -> int:

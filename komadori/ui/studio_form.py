@@ -1,6 +1,7 @@
 """The Studio's form: story, panels, style, cast, and where each refusal is said."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,12 @@ from komadori.queue.sessions import Sessions
 from komadori.ui.render import esc, rejection_words
 from komadori.ui.texts import LANGUAGES, Language, has, label, language_of, say
 from komadori.ui.theme import PANELS_DEFAULT, samples
-from komadori.ui.visit import visit
+from komadori.ui.visit import QUIET, visit
 
 STYLE_FIELDS = tuple(Style.model_fields)
 PRESETS = ("plain", "ink", "pencil", "noir", "manga", "book")
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-_FREE: dict[str, Any] = {**_PRIVATE, "concurrency_limit": None}
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -103,7 +104,7 @@ def place_of(error: RequestRejected) -> str:
 
 def refused(error: RequestRejected, request: gr.Request) -> str:
     """Say a refusal as it stands in the form."""
-    return f'<p class="wrong" role="alert">{esc(rejection_words(error, language_of(request)))}</p>'
+    return _wrong(rejection_words(error, language_of(request)))
 
 
 _PLACES = (
@@ -115,6 +116,10 @@ _PLACES = (
     ("reference", "cast"),
     ("picture", "cast"),
 )
+
+
+def _wrong(text: str) -> str:
+    return f'<p class="wrong" role="alert">{esc(text)}</p>'
 
 
 def _error() -> gr.HTML:
@@ -172,7 +177,7 @@ def _style(errors: dict[str, gr.HTML]) -> list[gr.Textbox]:
             for name in STYLE_FIELDS
         ]
     errors["style"] = _error()
-    preset.input(fill_style, preset, boxes, **_FREE)
+    preset.input(fill_style, preset, boxes, **QUIET)
     return boxes
 
 
@@ -210,13 +215,13 @@ def _cast(errors: dict[str, gr.HTML], jobs: Jobs, sessions: Sessions) -> gr.HTML
         reference = gr.Textbox(visible=False)
     errors["cast"] = _error()
     handlers = _Cast(jobs, sessions)
-    picture.upload(handlers.upload, picture, [reference, preview, errors["cast"]], **_FREE)
+    picture.upload(handlers.upload, picture, [reference, preview, errors["cast"]], **QUIET)
     gr.on(
         [add.click, name.submit, looks.submit],
         handlers.add,
         [cast, name, looks, reference],
         [cast, name, looks, reference, preview, errors["cast"]],
-        **_FREE,
+        **QUIET,
     )
     return cast
 
@@ -236,6 +241,9 @@ class _Cast:
             kept = await self._jobs.add_reference(who.session, data)
         except RequestRejected as exc:
             return "", "", refused(exc, request)
+        except Exception:
+            log.exception("reference picture not kept")
+            return "", "", _wrong(say(language_of(request), "broken_inside"))
         ready = esc(say(who.language, "cast_picture_ready"))
         preview = f'<p class="preview"><img src="/files/{esc(kept)}/thumb" alt=""> {ready}</p>'
         return kept, preview, ""

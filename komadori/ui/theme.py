@@ -51,6 +51,8 @@ SCRIPT_TEXTS = (
     "link_copy",
     "link_copied",
     "notice_close",
+    "connection_lost",
+    "broken_inside",
     "switch_language",
     "switch_shade",
 )

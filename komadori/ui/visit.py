@@ -1,6 +1,11 @@
 """What every handler of the page begins with: whose visit it is, and in which language."""
 
+import functools
+import inspect
 import itertools
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +18,15 @@ from komadori.ui.cookie import cookie_key
 from komadori.ui.render import rejection_words
 from komadori.ui.texts import Language, language_of, say
 
+# How every handler of the page listens: out of the public API, without Gradio's own progress, and
+# never dropped or held up because another call of the same handler is still running.
+QUIET: dict[str, Any] = {
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "concurrency_limit": None,
+    "trigger_mode": "multiple",
+}
+log = logging.getLogger(__name__)
 _answers = itertools.count(1)
 
 
@@ -60,3 +74,33 @@ def refusal(error: RequestRejected, request: gr.Request) -> dict[str, Any]:
     language = language_of(request)
     reason = rejection_words(error, language)
     return answer("notice", error=True, text=say(language, "went_wrong", reason=reason))
+
+
+def guarded(handler: Callable[..., Any], answers: gr.HTML) -> Callable[..., Any]:
+    """Return the handler, telling the reader when it breaks: Gradio would say nothing."""
+
+    @functools.wraps(handler)
+    async def once(*values: Any) -> Any:
+        try:
+            return await handler(*values)
+        except Exception:
+            log.exception("handler failed: name=%s", handler.__name__)
+            return {answers: broken(values)}
+
+    @functools.wraps(handler)
+    async def stream(*values: Any) -> AsyncIterator[Any]:
+        try:
+            async with aclosing(handler(*values)) as updates:
+                async for update in updates:
+                    yield update
+        except Exception:
+            log.exception("handler failed: name=%s", handler.__name__)
+            yield {answers: broken(values)}
+
+    return stream if inspect.isasyncgenfunction(handler) else once
+
+
+def broken(values: tuple[Any, ...]) -> dict[str, Any]:
+    """Return the notice that something broke inside; what exactly is for the log alone."""
+    request = next((value for value in values if isinstance(value, gr.Request)), None)
+    return answer("notice", error=True, text=say(language_of(request), "broken_inside"))

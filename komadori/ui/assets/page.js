@@ -170,6 +170,20 @@ window.komadori = (() => {
     return made;
   }
 
+  // Gradio tells of lost connections and broken handlers in boxes of its own, and in English.
+  function retell() {
+    const seen = new WeakSet();
+    new MutationObserver(() => {
+      for (const box of document.querySelectorAll(".toast-body")) {
+        if (seen.has(box)) continue;
+        seen.add(box);
+        const text = (box.querySelector(".toast-text") || box).textContent.trim();
+        if (/connection|network/i.test(text)) notice(say("connection_lost"), { isError: true, seconds: 600 });
+        else notice(/^(unexpected )?error\.?$/i.test(text) ? say("broken_inside") : text, { isError: true });
+      }
+    }).observe(document.body, { childList: true, subtree: true });
+  }
+
   function newKey() {
     // randomUUID exists only where the page came over https or from this machine.
     return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -239,5 +253,6 @@ window.komadori = (() => {
   }
 
   keepShade();
+  retell();
   return { say, store, patch, parse, quietly, notice, button, newKey, answers, receivers, header, room, isStill, language };
 })();

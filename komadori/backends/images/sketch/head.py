@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from komadori.backends.images.sketch import hair, hats
+from komadori.backends.images.sketch.beasts import draw_beast_head
 from komadori.backends.images.sketch.ink import Colour, Pen, Points, blob, mixed
 from komadori.backends.images.sketch.looks import Look
 
@@ -83,6 +84,20 @@ def contour(turn: float) -> Points:
 def draw_head(pen: Pen, look: Look, face: Face, paint: Paint, size: float) -> None:
     """Draw the head but for the hair behind the shoulders; `size` is units per half head."""
     edge = _edge(size)
+    if look.species:
+        draw_beast_head(
+            pen,
+            look.species,
+            paint.skin,
+            edge,
+            size,
+            mood=face.mood,
+            turn=face.turn,
+            speaks=face.is_speaking,
+            sleeps=face.is_asleep,
+            away=face.is_away,
+        )
+        return
     if face.is_away:
         _draw_from_behind(pen, look, paint, edge, size)
         return

@@ -73,6 +73,7 @@ def draw_indoors(stage: Stage) -> None:
     _draw_floor(stage, near)
     dice = stage.dice("room")
     flip = dice.choice((-1, 1))
+    _draw_rug(stage)
     _draw_glow(stage, flip * 1.1)
     _draw_window(stage, flip * dice.uniform(1.3, 2.2))
     _draw_door(stage, -flip * dice.uniform(2.3, 2.9))
@@ -82,7 +83,7 @@ def draw_indoors(stage: Stage) -> None:
         _shelf(stage, -flip * (_WIDE - 0.3), 1.6, dice.randrange(10**6)),
     ]
     things.append(_stool(stage, flip * 1.75, 1.3))
-    indoors = [sight for sight in stage.sights if sight in {"cat", "dog", "fire"}]
+    indoors = [sight for sight in stage.sights if sight in {"cat", "dog"}]
     landmarks.add(
         Stage(
             stage.pen,
@@ -113,6 +114,25 @@ def _draw_floor(stage: Stage, near: float) -> None:
         line(stage, (float(x), 0, near), (float(x), 0, _DEEP), 1.3)
         z = dice.uniform(-0.5, 3)
         line(stage, (float(x), 0, z), (float(x) + 0.55, 0, z), 1.2)
+
+
+def _draw_rug(stage: Stage) -> None:
+    """Draw a rug where the actors stand; every room has another one."""
+    dice = stage.dice("rug")
+    colour = stage.palette.lit(
+        dice.choice(
+            ((178, 92, 76), (104, 128, 132), (196, 152, 92), (128, 104, 118), (120, 132, 96))
+        )
+    )
+    half = dice.uniform(1.6, 2.2)
+    for inset, share in ((0.0, 0.25), (0.14, 0.62), (0.24, 0.3)):
+        places = [
+            (-half + inset, 0.0, -1.0 + inset),
+            (half - inset, 0.0, -1.0 + inset),
+            (half - inset, 0.0, 1.15 - inset),
+            (-half + inset, 0.0, 1.15 - inset),
+        ]
+        face(stage, places, mixed(colour, stage.palette.of("wall"), share), edge=1.4)
 
 
 def _on_wall(x: float, low: float, wide: float, high: float) -> list[Place]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from komadori.backends.images.sketch.animals import draw_birds, draw_cat, draw_dog, draw_horse
 from komadori.backends.images.sketch.ink import Pen, blob, mixed
+from komadori.backends.images.sketch.palette import Palette
 from komadori.backends.images.sketch.scenery import Stage, Standing, draw_rock
 
 _Drawing = Callable[[Stage, Pen, float, float], None]
@@ -141,6 +142,32 @@ def _draw_boat(stage: Stage, pen: Pen, edge: float, away: float) -> None:
     pen.line([(-1.5, 0.3), (0, 0.16), (1.5, 0.32)], edge * 0.7)
     for y, long in ((-0.22, 1.4), (-0.36, 0.9)):
         pen.dash(-long, y, long, y, 1.6)
+
+
+def draw_hull(pen: Pen, palette: Palette, half: float) -> None:
+    """Draw the boat that hides its passengers' legs, and an oar. The pen's unit is a metre."""
+    hull = [
+        (-half - 0.55, 0.74),
+        (-half * 0.7, 0.5),
+        (0, 0.44),
+        (half * 0.7, 0.5),
+        (half + 0.6, 0.8),
+        (half * 0.85, 0.06),
+        (half * 0.4, -0.14),
+        (-half * 0.4, -0.14),
+        (-half * 0.85, 0.04),
+    ]
+    pen.fill(hull, palette.of("wood"), edge=3.0, form=22, dark=140)
+    for y, share in ((0.34, 0.86), (0.18, 0.78)):
+        pen.line([(-half * share - 0.2, y + 0.14), (0, y), (half * share + 0.2, y + 0.16)], 1.6)
+    pen.fill(
+        [(0.3, 0.86), (0.36, 0.9), (half + 0.5, -0.1), (half + 0.42, -0.16)],
+        palette.of("wood_dark"),
+        edge=1.6,
+    )
+    for y, long in ((-0.2, half + 0.5), (-0.34, half * 0.7)):
+        pen.dash(-long, y, long, y, 2.2)
+    pen.line(blob(half + 0.55, -0.18, 0.3, 0.07), 1.4, closed=True)
 
 
 def _draw_bridge(stage: Stage, pen: Pen, edge: float, away: float) -> None:

@@ -1,9 +1,11 @@
 """How each character looks in every panel: by the words about them, else by their name."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from komadori.backends.images.sketch.beasts import BEASTS
 from komadori.backends.images.sketch.chance import number_of
 from komadori.backends.images.sketch.ink import Colour
 from komadori.backends.images.sketch.words import Table, first, has
@@ -33,6 +35,8 @@ class Look:
     trim: Colour
     pattern: str
     skin: Colour
+    species: str = ""
+    """An animal's kind, if it is one."""
 
     @property
     def silhouette(self) -> tuple[object, ...]:
@@ -90,11 +94,12 @@ _MAN = (
     "mr sir 男 父 爸 兄 弟 爷 公子 王子 皇帝 先生 他 叔 伯 僧 道士 书生 将军"
 )
 _WOMANS_NAMES = (
-    "anna* ann* mary maria marie alice emma mara lucy ella nora clara sara* elena "
+    "anna annie anne ann mary maria marie alice emma mara lucy ella nora clara sara* elena "
     "lena ada ida rosa rose lily mei ling "
-    "yuki sakura hana jane kate grace ruth iris ivy may june eva eve amy sophi* "
+    "yuki sakura hana jane kate grace ruth iris ivy june eva eve amy sophi* "
     "olivia mia luna nina tessa wren"
 )
+_ENDS_LIKE_A_WOMANS = re.compile(r"\b[A-Z][a-z]+(?<!Joshu)(?<!Luc)(a|elle|ette|ine|lyn|beth)\b")
 _HAIRS: Table = {
     "bald": "bald shaven 秃 光头 和尚 僧",
     "ponytail": "ponytail pony-tail 马尾",
@@ -172,24 +177,20 @@ def looks_of(
     cast: Sequence[Character], extra: Sequence[str], character_style: str
 ) -> dict[str, Look]:
     """Return a look for each of the cast, and for others who are in a panel, no two alike."""
-    known = {character.name for character in cast}
-    everyone = [*cast, *(_stranger(name) for name in dict.fromkeys(extra) if name not in known)]
+    everyone = {character.name: character for character in cast}
+    for name in extra:  # a story may know more people than its cast
+        everyone.setdefault(name, Character(name=name.strip()[:60] or "?"))
+    named = {name: _named(_about(who), _CLOTH) for name, who in everyone.items()}
     looks: dict[str, Look] = {}
-    named = {who.name: _named(_about(who), _CLOTH) for who in everyone}
-    for character in everyone:
+    for name, character in everyone.items():
         spoken_for = {
             _CLOTH[cloth][1]
-            for name, cloth in named.items()
-            if cloth and name not in (*looks, character.name)
+            for other, cloth in named.items()
+            if cloth and other != name and other not in looks
         }
-        looks[character.name] = _told_apart(
-            character, tuple(looks.values()), spoken_for, character_style
-        )
+        look = _told_apart(character, tuple(looks.values()), spoken_for, character_style)
+        looks[name] = replace(look, name=name)
     return looks
-
-
-def _stranger(name: str) -> Character:
-    return Character(name=name.strip()[:60] or "?")
 
 
 def _told_apart(
@@ -225,7 +226,7 @@ def _about(character: Character) -> str:
 def _look(character: Character, number: int, character_style: str) -> Look:
     words = f"{character.name} {character.description}"
     age = first(words, _AGES) or "adult"
-    is_woman = _is_woman(words, number)
+    is_woman = _is_woman(character, words, number)
     is_eastern = any("\u4e00" <= char <= "\u9fff" for char in character.name)
     hat = first(words, _HATS) or ""
     hair = first(words, _HAIRS) or _pick(_HAIR_OF[is_eastern, is_woman], number // 7)
@@ -235,6 +236,9 @@ def _look(character: Character, number: int, character_style: str) -> Look:
     cloth_name = _named(_about(character), _CLOTH) or _pick(tuple(_CLOTH), number // 13)
     trim_name = _pick(tuple(name for name in _CLOTH if name != cloth_name), number // 17)
     height, girth = _size(words, age, is_woman, number)
+    species = first(character.name, {kind: beast.names for kind, beast in BEASTS.items()})
+    if species is not None:
+        return _beast(character, species, number)
     return Look(
         name=character.name,
         age=age,
@@ -260,14 +264,38 @@ def _look(character: Character, number: int, character_style: str) -> Look:
     )
 
 
-def _is_woman(words: str, number: int) -> bool:
+def _beast(character: Character, species: str, number: int) -> Look:
+    cloth = _named(character.description, _CLOTH) or _pick(tuple(_CLOTH), number // 13)
+    return Look(
+        name=character.name,
+        age="adult",
+        is_woman=False,
+        height=BEASTS[species].height + (number // 37 % 3) * 0.05,
+        girth=1.15,
+        heads=3.9,
+        hair="bald",
+        fringe="none",
+        hair_colour=BEASTS[species].fur,
+        beard="",
+        hat="",
+        glasses=False,
+        garment=_pick(("cloak", "tunic", "coat", "sweater"), number // 11),
+        cloth=_CLOTH[cloth][1],
+        trim=_pick(tuple(_CLOTH.values()), number // 17)[1],
+        pattern="plain",
+        skin=BEASTS[species].fur,
+        species=species,
+    )
+
+
+def _is_woman(character: Character, words: str, number: int) -> bool:
     if has(words, _WOMAN):
         return True
     if has(words, _MAN):
         return False
-    return has(words, _WOMANS_NAMES) or (
-        number // 3 % 5 < 2 and not has(words, "old 老 tom jack john")
-    )
+    if has(character.name, _WOMANS_NAMES) or _ENDS_LIKE_A_WOMANS.search(character.name):
+        return True
+    return not character.name.isascii() and number // 3 % 4 == 0
 
 
 def _hair_colour(words: str, age: str, number: int, *, is_eastern: bool) -> Colour:

@@ -80,10 +80,11 @@ def _draw_canopy(stage: Stage) -> None:
     dice = stage.dice("canopy")
     if stage.camera.horizon < 180:
         return
-    azimuths = np.linspace(-1.0, 1.0, 26)
     low = []
-    for azimuth in azimuths:
-        low.append((stage.camera.along(float(azimuth)), 34 + dice.uniform(-16, 30)))
+    for step, azimuth in enumerate(np.linspace(-1.0, 1.0, 90)):  # sprays of leaves, and gaps
+        dip = 20.0 if step % 2 else 0.0
+        swell = 14 * float(np.sin(float(azimuth) * 9 + stage.number % 7))
+        low.append((stage.camera.along(float(azimuth)), 30 + dip + swell + dice.uniform(-7, 9)))
     low.sort()
     shape = [
         (stage.left - 200, -260.0),
@@ -114,14 +115,19 @@ def draw_water(stage: Stage) -> None:
     scenery.draw_ground(stage, "ground")
     dice = stage.dice("shore")
     slope = dice.uniform(-0.22, 0.22)
+    shore = -40.0 if stage.is_afloat else 2.4
     edge = [
-        (float(x), 0.0, float(2.4 + slope * x + 0.3 * np.sin(x * 1.3 + stage.number)))
+        (float(x), 0.0, float(shore + slope * x + 0.3 * np.sin(x * 1.3 + stage.number % 7)))
         for x in np.linspace(-14, 14, 15)
     ]
     far = [(60.0, 0.0, 70.0), (-60.0, 0.0, 70.0)]
     water = stage.palette.graded((84, 108, 150)) if stage.is_night else stage.palette.of("water")
     stage.pen.fill(
-        stage.camera.outline([*edge, *far]), water, edge=0, shade=56 if stage.is_night else 0
+        stage.camera.outline([*edge, *far]),
+        water,
+        edge=0,
+        smooth=False,
+        shade=56 if stage.is_night else 0,
     )
     for start, end in pairwise(edge):
         line = stage.camera.stretch(start, end)
@@ -130,26 +136,31 @@ def draw_water(stage: Stage) -> None:
     _draw_ripples(stage, slope)
     things: list[Standing] = []
     landmarks.add(stage, things, shore=2.4)
+    if not stage.is_afloat:
+        _add_shore(stage, things, slope)
+    scenery.draw_all(things, stage.keep_clear)
+    if not stage.is_afloat:
+        scenery.draw_stones(stage, 16)
+
+
+def _add_shore(stage: Stage, things: list[Standing], slope: float) -> None:
+    dice = stage.dice("shore things")
     if not {"boat", "bridge", "lighthouse"} & set(stage.sights):
         side = dice.choice((-1, 1))
         things.append(landmarks.boat(stage, side * dice.uniform(1.8, 3.2), dice.uniform(5.5, 8)))
     for _ in range(9):
         x = dice.uniform(-9, 9)
         if abs(x) > 1.7:
-            things.append(
-                landmarks.reeds(
-                    stage, x, 2.2 + slope * x + dice.uniform(-0.3, 0.5), dice.randrange(10**6)
-                )
-            )
-    scenery.draw_all(things, stage.keep_clear)
-    scenery.draw_stones(stage, 16)
+            z = 2.2 + slope * x + dice.uniform(-0.3, 0.5)
+            things.append(landmarks.reeds(stage, x, z, dice.randrange(10**6)))
 
 
 def _draw_ripples(stage: Stage, slope: float) -> None:
     dice = stage.dice("ripples")
     for _ in range(90):
         x = dice.uniform(-16, 16)
-        z = 3.0 + slope * x + dice.random() ** 1.7 * 34
+        near = -3.0 if stage.is_afloat else 3.0 + slope * x
+        z = near + dice.random() ** 1.7 * 34
         sx, sy, scale = stage.camera.seen((x, 0, z))
         if scale > 0 and stage.left < sx < stage.right:
             long = scale * dice.uniform(0.3, 0.8)

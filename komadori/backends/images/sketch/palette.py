@@ -77,6 +77,7 @@ class Palette:
     atmosphere: str | None
     far: Colour
     is_lamplit: bool = False
+    is_indoors: bool = False
 
     def of(self, material: str, *, away: float = 0.0) -> Colour:
         """Return a material's colour; `away` (0 to 1) lets it fade into the distance."""
@@ -94,6 +95,8 @@ class Palette:
     def graded_light(self) -> Colour:
         """Return the colour of the light; grey when colours are not wanted."""
         light = _LAMP if self.is_lamplit else _LIGHTS[self.time]
+        if self.is_indoors and self.time is TimeOfDay.DUSK:
+            light = (255, 230, 204)
         return _grey(light) if "mono" in self.grades else light
 
     def graded(self, colour: Colour) -> Colour:
@@ -155,6 +158,7 @@ def palette_of(
         atmosphere,
         plain.graded((150, 132, 120) if lamplit else far),
         lamplit,
+        is_indoors,
     )
 
 
@@ -186,7 +190,7 @@ def _graded(colour: Colour, grade: str) -> Colour:
 
 def _under(colour: Colour, atmosphere: str | None) -> Colour:
     if atmosphere == "dark":
-        return mixed(mixed(colour, _grey(colour), 0.4), (44, 46, 58), 0.26)
+        return mixed(mixed(colour, _grey(colour), 0.4), (44, 46, 58), 0.2)
     if atmosphere == "sad":
         return mixed(mixed(colour, _grey(colour), 0.5), (140, 156, 176), 0.22)
     if atmosphere == "joyful":

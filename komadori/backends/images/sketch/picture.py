@@ -5,7 +5,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from komadori.backends.images.sketch import indoors, outdoors, prints, street, weather
+from komadori.backends.images.sketch import indoors, landmarks, outdoors, prints, street, weather
 from komadori.backends.images.sketch.chance import chance, number_of
 from komadori.backends.images.sketch.figure import draw_figure
 from komadori.backends.images.sketch.finish import finished
@@ -72,7 +72,7 @@ class Picture:
         stage = Stage(
             self._pen, self._staging.camera, self._palette, number, reading.time,
             reading.weather, reading.is_eastern,
-            reading.sights, self._staging.keep_clear,
+            reading.sights, self._staging.keep_clear, reading.is_afloat,
         )  # fmt: skip
         _PLACES[reading.setting](stage)
         if reading.shot is Shot.CLOSE_UP and (reading.people or self._staging.is_insert):
@@ -116,8 +116,17 @@ class Picture:
             self._draw_insert()
         for actor in self._staging.actors:
             self._draw_actor(actor)
+        if self._reading.is_afloat and self._reading.shot is Shot.WIDE and self._staging.actors:
+            self._draw_hull()
         if self._reading.setting is not Setting.INDOORS:
             weather.draw_weather(self._pen, self._reading.weather, self._seed, before_actors=True)
+
+    def _draw_hull(self) -> None:
+        actors = self._staging.actors
+        left, right = min(actor.x for actor in actors), max(actor.x for actor in actors)
+        scale = max(actor.scale for actor in actors)
+        pen = self._pen.at((left + right) / 2, actors[-1].y, scale=scale, up=True)
+        landmarks.draw_hull(pen, self._palette, (right - left) / scale / 2 + 0.75)
 
     def _draw_actor(self, actor: Actor) -> None:
         draw_figure(

@@ -58,6 +58,8 @@ class Reading:
     sights: tuple[str, ...]
     thing: str
     is_fast: bool
+    is_afloat: bool
+    """Whether they are in a boat, on the water."""
     angle: str | None
     is_tilted: bool
     is_centred: bool
@@ -87,9 +89,10 @@ def read(drawing: Drawing) -> Reading:
         None,
     )
     wished_mood = words.first(wish, words.MOODS)
+    setting = Setting(words.first(wish, words.SETTINGS) or panel.scene.setting)
     return Reading(
         shot=_shot(drawing),
-        setting=Setting(words.first(wish, words.SETTINGS) or panel.scene.setting),
+        setting=setting,
         time=TimeOfDay(words.first(wish, words.TIMES) or panel.scene.time_of_day),
         weather=Weather(words.first(wish, words.WEATHERS) or panel.scene.weather),
         people=people,
@@ -98,9 +101,10 @@ def read(drawing: Drawing) -> Reading:
         if listener is not None or speaker is None
         else next((name for name in people if name != speaker), None),
         parts=_parts(drawing, told, people, speaker, wished_mood),
-        sights=words.every(f"{everything} {panel.scene.title}", words.SIGHTS),
+        sights=_sights(f"{everything} {panel.scene.title}", people),
         thing=words.first(everything, words.PROPS) or "",
         is_fast=words.has(everything, words.FAST),
+        is_afloat=setting is Setting.WATER and words.has(everything, words.AFLOAT),
         angle=words.first(layout, _ANGLES),
         is_tilted=words.has(layout, _TILTED),
         is_centred=words.has(layout, _CENTRED),
@@ -127,6 +131,12 @@ def _shot(drawing: Drawing) -> Shot:
         return _FARTHER[shot]
     named = words.first(wish, words.SHOTS)
     return Shot(named) if named else shot
+
+
+def _sights(text: str, people: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what is named and stands about; a fox who acts is no dog beside itself."""
+    acting = words.every(" ".join(people), words.SIGHTS)
+    return tuple(sight for sight in words.every(text, words.SIGHTS) if sight not in acting)
 
 
 def _size(drawing: Drawing) -> float:
@@ -198,8 +208,10 @@ def _wish_for(
 def _named_in(clause: str, people: tuple[str, ...]) -> str | None:
     """Return whoever is named first in the clause, by full name or its last word."""
     places = {}
+    where = clause.casefold()
     for name in people:
-        at = max(clause.find(name), clause.find(name.split()[-1]) if " " in name else -1)
+        folded = name.casefold()
+        at = max(where.find(folded), where.find(folded.split()[-1]) if " " in name else -1)
         if at >= 0:
             places[name] = at
     return min(places, key=lambda name: places[name]) if places else None

@@ -29,6 +29,7 @@ class Stage:
     sights: tuple[str, ...]
     keep_clear: float
     """Depth before which nothing may stand, so that it hides nobody."""
+    is_afloat: bool = False
 
     def dice(self, *what: object) -> random.Random:
         """Return the scene's own chance for something."""

@@ -43,7 +43,7 @@ def _draw_orb(stage: Stage) -> None:
     dice = stage.dice("orb")
     azimuth = dice.uniform(-0.32, 0.32)
     x = stage.camera.along(azimuth)
-    shown = stage.is_night or "moon" in stage.sights
+    shown = stage.is_night
     if shown and stage.weather is Weather.CLEAR:
         y = max(70.0, stage.camera.horizon - 250)
         x = min(max(x, 120.0), stage.pen.sheet.width - 120)

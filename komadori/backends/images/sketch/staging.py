@@ -9,6 +9,7 @@ from komadori.backends.images.sketch.figure import Acting
 from komadori.backends.images.sketch.head import Face
 from komadori.backends.images.sketch.held import THINGS
 from komadori.backends.images.sketch.looks import Look
+from komadori.backends.images.sketch.poses import POSES, skeleton
 from komadori.backends.images.sketch.reading import Reading
 from komadori.domain.story import Drawing, Shot
 
@@ -40,10 +41,13 @@ class Actor:
 
     @property
     def head(self) -> tuple[float, float, float]:
-        """Return the middle of the head when upright, and half its height, in frame units."""
-        half = self.scale * self.look.height / self.look.heads / 2
-        drop = {"sit": 0.22, "kneel": 0.22, "bow": 0.2, "lie": 0.82}.get(self.acting.pose, 0.0)
-        return self.x, self.y - self.scale * self.look.height * (1 - drop) + half, half
+        """Return the middle of the head and half its height, in frame units."""
+        tall = self.scale * self.look.height
+        if self.acting.pose == "lie":
+            return self.x, self.y - 0.1 * tall, tall / self.look.heads / 2
+        body = skeleton(self.look, POSES[self.acting.pose])
+        across = float(body.head[0]) * tall * (1 if self.acting.faces_right else -1)
+        return self.x + across, self.y - float(body.head[1]) * tall, tall * body.half_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,8 @@ def _acting(
     holds = part.holds if part.holds in THINGS else ""
     if holds and pose in {"stand", "listen", "talk", "akimbo", "think", "look", "plead"}:
         pose = "talk" if speaks and holds in {"lantern", "bag", "staff"} else "hold"
+    if reading.is_afloat and reading.shot is Shot.WIDE:
+        pose = "ride"  # the hull hides what they sit on
     asleep = pose == "sleep"
     if pose == "sleep":
         pose = "lie" if reading.shot is Shot.WIDE else "sit"
@@ -217,6 +223,10 @@ def _group(drawing: Drawing, reading: Reading, looks: Mapping[str, Look], width:
         yaw=_yaw(drawing, reading, 0.26),
         middle=middle,
     )
+    # Near views cut legs off: who is much smaller stands on something, or is out of the frame.
+    lifts = {
+        name: 0.0 if is_wide else max(0.0, tallest * 0.72 - looks[name].height) for name in order
+    }
     actors = []
     for name, (x, z) in zip(order, spots, strict=True):
         acting = _acting(drawing, reading, name, faces_right=_facing(reading, order, name, drawing))
@@ -225,7 +235,7 @@ def _group(drawing: Drawing, reading: Reading, looks: Mapping[str, Look], width:
             Actor(
                 looks[name],
                 acting,
-                *_in_frame(camera, focal / scale, x, z),
+                *_in_frame(camera, focal / scale, x, z, lift=lifts[name]),
                 away=min(0.4, z * 0.12),
             )
         )
@@ -233,9 +243,11 @@ def _group(drawing: Drawing, reading: Reading, looks: Mapping[str, Look], width:
     return Staging(camera, tuple(actors), focal / scale - 0.25, _voice(actors, reading))
 
 
-def _in_frame(camera: Camera, far: float, x: float, z: float) -> tuple[float, float, float]:
+def _in_frame(
+    camera: Camera, far: float, x: float, z: float, *, lift: float = 0.0
+) -> tuple[float, float, float]:
     scale = camera.focal / (far + z)
-    return camera.middle + x * scale, camera.horizon + camera.height * scale, scale
+    return camera.middle + x * scale, camera.horizon + (camera.height - lift) * scale, scale
 
 
 def _spots(

@@ -98,7 +98,7 @@ def draw_sign(pen: Pen, mood: str, x: float, y: float, size: float, *, faces_rig
         ):
             at.line(points, edge * 1.3)
     elif mood == "sad" and size > 24:
-        pen.at(x + ahead * size * 0.3, y + size * 0.32, scale=size).fill(
+        pen.at(x - ahead * size * 0.04, y + size * 0.3, scale=size).fill(
             [(0, -0.12), (0.09, 0.08), (0.05, 0.17), (-0.05, 0.17), (-0.09, 0.08)],
             (214, 232, 242),
             edge=edge * 0.7,

@@ -62,10 +62,10 @@ ATMOSPHERES: Table = {
     "epic": "epic heroic dramatic intense action 史诗 热血 激烈 戏剧 壮",
 }
 POSES: Table = {
-    "sleep": "sleep* slept asleep lay lies lying 睡 躺",
+    "sleep": "sleep* slept asleep lay_down lying_down 睡 躺",
     "ride": "rode ride rides riding gallop* 骑",
     "fight": (
-        "fight* fought attack* duel* swung struck strike* slash* punch* battle* 打斗 砍 刺 "
+        "fight* fought attack* duel* swung struck strike* slash* punch* battle* 打斗 砍杀 刺 "
         "挥剑 攻 搏 厮杀 拔剑"
     ),
     "run": (
@@ -96,7 +96,7 @@ PROPS: Table = {
     "book": "book* diary 书",
     "cup": "cup* tea wine mug* bowl* 茶 酒 杯 碗",
     "staff": "staff stick cane spear* 杖 棍 枪 棒",
-    "flower": "flower* rose* blossom* 花",
+    "flower": "flower* roses blossom* 花",
     "bag": "bag* sack basket* suitcase* 包袱 袋 篮 箱",
     "fishing_rod": "fishing 钓",
     "phone": "phone* telephone* 手机 电话",
@@ -105,19 +105,21 @@ SIGHTS: Table = {
     "boat": "boat* ship* sail* ferry 船 舟",
     "bridge": "bridge* 桥",
     "horse": "horse* 马",
-    "fire": "fire campfire flame* bonfire 火",
-    "moon": "moon* 月",
+    "fire": "fire campfire bonfire 篝火 火堆 火光",
     "lighthouse": "lighthouse* 灯塔",
     "tower": "tower* pagoda* temple* castle* 塔 庙 寺 城堡 道观",
-    "door": "door* gate* 门",
     "dog": "dog* puppy wolf fox 狗 犬 狼 狐",
     "cat": "cat cats kitten* 猫",
     "bird": "bird* crow* gull* robin* crane* 鸟 燕 鹤 乌鸦",
     "wall": "wall* 墙",
 }
+AFLOAT = (
+    "rowed row_boat rowing rows sailed sailing sails aboard on_deck "
+    "划船 划着 渡船 乘船 坐船 船头 船上 上船 泛舟"
+)
 FAST = (
     "run runs ran running rushed rush dash* chas* gallop* sprint* leap* leapt jump* "
-    "charg* fight* slash* swung 跑 奔 冲 追 逃 跳 扑 打斗 砍 挥剑"
+    "charg* fight* slash* swung 跑 奔 冲 追 逃 跳 扑 打斗 砍杀 挥剑"
 )
 
 

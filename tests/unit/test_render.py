@@ -1,0 +1,412 @@
+"""How jobs are told: words, shapes, and nothing of a story that acts as markup."""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from komadori.domain.ids import ArtifactId, JobId, StepId
+from komadori.domain.states import JobKind, JobState, Stage, StepKind, StepState
+from komadori.domain.story import Line, Scene, Setting, Shot
+from komadori.domain.view import (
+    JobView,
+    ListPart,
+    LogEntry,
+    PanelView,
+    Problem,
+    StepView,
+    VersionView,
+)
+from komadori.errors import RequestRejected
+from komadori.ui.render import (
+    age_words,
+    duration_words,
+    eta_words,
+    is_alive,
+    rejection_words,
+    sentence,
+    size_words,
+)
+from komadori.ui.render_jobs import JOB_SHAPES, PAGE_SIZE, job_list, row
+from komadori.ui.render_panels import card, cards, versions
+from komadori.ui.render_stage import empty_stage, stage
+from komadori.ui.render_strip import SHAPES, frames, log_lines, mini_strip, strip, waterfall
+from komadori.ui.texts import LANGUAGES, Language, say
+
+EVIL = """<script>alert("x")</script> & 'quotes' <img src=x onerror=alert(1)>"""
+
+
+def make_step(kind: StepKind, number: int, state: StepState, **facts: Any) -> StepView:
+    """Return a step as a follower sees it."""
+    given: dict[str, Any] = {
+        "id": StepId(f"{kind.value}{number}"),
+        "kind": kind,
+        "number": number,
+        "state": state,
+        "attempt": 1,
+        "progress": 0.0,
+        "message": "",
+        "problem": None,
+        "started_at": None,
+        "ended_at": None,
+        "timings": {},
+    }
+    return StepView(**(given | facts))
+
+
+def make_panel(number: int, state: StepState, **facts: Any) -> PanelView:
+    """Return a panel as a follower sees it; a completed one has a picture."""
+    done = state is StepState.COMPLETED
+    given: dict[str, Any] = {
+        "number": number,
+        "scene": Scene(number=1, setting=Setting.STREET),
+        "text": "He walked on.",
+        "shot": Shot.MEDIUM,
+        "characters": (),
+        "dialogue": (),
+        "state": state,
+        "problem": None,
+        "picture": ArtifactId(f"picture{number}") if done else None,
+        "version": int(done),
+        "versions": int(done),
+        "redo": None,
+    }
+    return PanelView(**(given | facts))
+
+
+def make_view(state: JobState, panels: tuple[PanelView, ...] = (), **facts: Any) -> JobView:
+    """Return a storyboard with one step for each panel."""
+    steps = [make_step(StepKind.PANEL, panel.number, panel.state) for panel in panels]
+    if panels:
+        steps.insert(0, make_step(StepKind.SCENES, 1, StepState.COMPLETED))
+    given: dict[str, Any] = {
+        "id": JobId("job1"),
+        "kind": JobKind.STORYBOARD,
+        "state": state,
+        "stage": Stage.IMAGE_GENERATION if panels else None,
+        "title": "The lamp",
+        "progress": 0.0,
+        "position": None,
+        "eta_s": None,
+        "problem": None,
+        "steps_total": len(steps) or 1,
+        "steps_done": sum(step.state is StepState.COMPLETED for step in steps),
+        "steps_failed": sum(step.state is StepState.FAILED for step in steps),
+        "created_at": 1_000.0,
+        "started_at": None,
+        "ended_at": None,
+        "deleted": False,
+        "target": None,
+        "request": {"panels": len(panels) or 12},
+        "source": None,
+        "steps": tuple(steps),
+        "panels": panels,
+        "sequence": 1,
+    }
+    return JobView(**(given | facts))
+
+
+class _Tags(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes.extend(name for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def _all_of(value: dict[str, Any]) -> str:
+    return "".join(
+        "".join(part) if isinstance(part, list) else str(part) for part in value.values()
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_that_people_wrote_acts_as_markup(language: Language) -> None:
+    problem = Problem(code="of_tomorrow", message=EVIL)
+    panel = make_panel(
+        1,
+        StepState.FAILED,
+        text=EVIL,
+        scene=Scene(number=1, title=EVIL, setting=Setting.FOREST),
+        characters=(EVIL,),
+        dialogue=(Line(text=EVIL, speaker=EVIL),),
+        problem=problem,
+    )
+    view = make_view(JobState.PARTIAL, (panel,), title=EVIL, problem=problem)
+    version = VersionView(
+        version=1, picture=ArtifactId("a"), is_current=False, made_at=0.0, wish=EVIL, seed=1
+    )
+    entry = LogEntry(sequence=1, at=0.0, kind="of_tomorrow", facts={"message": EVIL})
+
+    html = _all_of(stage(view, language)) + row(view, 2_000.0, language)
+    html += versions([version], 10.0, language) + log_lines([entry], language)
+
+    seen = _Tags(html)
+    assert "script" not in seen.tags
+    assert "onerror" not in seen.attributes
+    assert seen.text.count("<script>alert") >= 8
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("state", StepState)
+def test_a_step_has_a_shape_and_a_word_in_every_state(state: StepState, language: Language) -> None:
+    view = make_view(JobState.RUNNING, (make_panel(1, state, picture=None),))
+
+    seen = _Tags(strip(view, language))
+    word = say(language, f"state_{state.value}")
+    if state is StepState.QUEUED:
+        word = say(language, "step_state_QUEUED")
+    assert word in seen.text
+    assert SHAPES[state] in seen.text
+
+
+def test_shapes_tell_states_apart_without_colour() -> None:
+    assert len(set(SHAPES.values())) == len(StepState)
+    assert len(set(JOB_SHAPES.values())) == len(JobState)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("state", JobState)
+def test_a_job_has_a_shape_a_word_and_a_sentence_in_every_state(
+    state: JobState, language: Language
+) -> None:
+    view = make_view(state)
+
+    shown = _Tags(row(view, 2_000.0, language)).text
+    assert JOB_SHAPES[state] in shown
+    assert say(language, f"state_{state.value}") in shown
+    assert sentence(view, language)
+
+
+@pytest.mark.parametrize("state", [StepState.FAILED, StepState.WAITING, StepState.RUNNING])
+def test_a_panel_without_a_picture_says_why(state: StepState) -> None:
+    problem = Problem(code="refused", message="The provider refused the prompt.")
+    panel = make_panel(3, state, problem=problem)
+
+    shown = _Tags(card(panel, None, "en")).text
+    assert "the provider refused the prompt" in shown
+
+
+def test_the_sentence_names_the_panel_and_the_time_left() -> None:
+    panels = tuple(
+        make_panel(number, StepState.COMPLETED if number < 5 else StepState.QUEUED)
+        for number in range(1, 13)
+    )
+    panels = (*panels[:4], replace(panels[4], state=StepState.RUNNING), *panels[5:])
+    view = make_view(JobState.RUNNING, panels, eta_s=18.0)
+
+    assert sentence(view, "en") == "Drawing panel 5 of 12, about 20 s left"
+    assert sentence(view, "zh") == "正在画第 5 格，共 12 格，大约还要 20 秒"
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (
+            {"state": JobState.QUEUED, "position": 1},
+            "Next in line. It starts as soon as a worker is free",
+        ),
+        ({"state": JobState.QUEUED, "position": 4}, "Waiting its turn: 3 jobs are ahead"),
+        (
+            {
+                "state": JobState.WAITING,
+                "problem": Problem(code="x", message="ComfyUI a: restarting."),
+            },
+            "Waiting: ComfyUI a: restarting",
+        ),
+        ({"state": JobState.CANCELLED}, "Cancelled before anything was drawn"),
+        ({"state": JobState.FAILED}, "Failed. Your story is still in the form"),
+    ],
+)
+def test_the_sentence_is_plain(facts: dict[str, Any], said: str) -> None:
+    assert sentence(make_view(facts.pop("state"), **facts), "en") == said
+
+
+def test_the_sentence_counts_what_failed() -> None:
+    problem = Problem(code="refused", message="The provider refused the prompt.")
+    states = [StepState.FAILED] * 3 + [StepState.COMPLETED] * 9
+    panels = tuple(make_panel(number, state) for number, state in enumerate(states, 1))
+    view = make_view(JobState.PARTIAL, panels, problem=problem)
+
+    assert sentence(view, "en") == "3 of 12 failed: the provider refused the prompt"
+    assert sentence(view, "zh") == "12 格里有 3 格没画成：绘图服务拒绝了"
+
+
+def test_a_panel_that_is_drawn_again_keeps_its_picture_and_its_storyboard_alive() -> None:
+    panel = make_panel(1, StepState.COMPLETED, redo=JobId("job2"))
+    view = make_view(JobState.COMPLETED, (panel,))
+
+    assert is_alive(view)
+    assert sentence(view, "en") == "Drawing panel 1 again"
+    assert "/files/picture1/thumb" in card(panel, None, "en")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.4, "a few seconds left"),
+        (18, "about 20 s left"),
+        (54, "about 55 s left"),
+        (58, "about 1 min left"),
+        (130, "about 2 min left"),
+        (3_590, "about 1 h left"),
+        (4_300, "about 1 h 10 min left"),
+    ],
+)
+def test_the_time_left_is_never_falsely_exact(seconds: float, said: str) -> None:
+    assert eta_words(seconds, "en") == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.84, "0.8 s"),
+        (14.4, "14 s"),
+        (120, "2 min"),
+        (125, "2 min 5 s"),
+        (3_600, "1 h"),
+        (3_840, "1 h 4 min"),
+    ],
+)
+def test_durations_are_said_in_words(seconds: float, said: str) -> None:
+    assert duration_words(seconds, "en") == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (5, "just now"),
+        (200, "3 min ago"),
+        (7_300, "2 h ago"),
+        (90_000, "yesterday"),
+        (300_000, "3 days ago"),
+    ],
+)
+def test_ages_are_said_in_words(seconds: float, said: str) -> None:
+    assert age_words(seconds, "en") == said
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(512, "512 B"), (20_480, "20.5 KB"), (1_800_000, "1.8 MB"), (3_000_000_000, "3.0 GB")],
+)
+def test_sizes_have_units(size: int, said: str) -> None:
+    assert size_words(size) == said
+
+
+def test_a_refusal_is_said_in_the_readers_language_or_as_it_came() -> None:
+    known = RequestRejected("0 panels", code="panels_range", panels=0, most=60)
+    unknown = RequestRejected("As it came.", code="of_tomorrow")
+
+    assert rejection_words(known, "zh") == "要了 0 格，只能是 1 到 60 格。"
+    assert rejection_words(unknown, "zh") == "As it came."
+
+
+def test_panels_are_outlined_before_the_story_is_split() -> None:
+    view = make_view(JobState.QUEUED, request={"panels": 5})
+
+    assert len(cards(view, "en")) == 5
+    assert len(frames(view, "en")) == 6
+
+
+def test_only_the_piece_that_changed_is_different() -> None:
+    panels = tuple(make_panel(number, StepState.QUEUED) for number in (1, 2, 3))
+    before = stage(make_view(JobState.RUNNING, panels), "en")
+    after = stage(
+        make_view(JobState.RUNNING, (panels[0], make_panel(2, StepState.COMPLETED), panels[2])),
+        "en",
+    )
+
+    assert [a == b for a, b in zip(before["panels"], after["panels"], strict=True)] == [
+        True,
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "offered"),
+    [
+        (JobState.RUNNING, "cancel"),
+        (JobState.QUEUED, "cancel"),
+        (JobState.WAITING, "cancel"),
+        (JobState.PARTIAL, "retry"),
+        (JobState.FAILED, "retry"),
+        (JobState.CANCELLED, "retry"),
+    ],
+)
+def test_the_stage_offers_what_can_be_done(state: JobState, offered: str) -> None:
+    assert f'data-do="{offered}"' in stage(make_view(state), "en")["head"]
+
+
+def test_an_empty_stage_offers_to_draw() -> None:
+    assert 'data-do="draw"' in empty_stage("zh")["head"]
+
+
+def test_empty_lists_say_whether_jobs_are_hidden() -> None:
+    none: ListPart[JobView] = ListPart(items=(), total=0)
+
+    empty = job_list(none, offset=0, state=None, kind=None, now=0.0, language="en")
+    hidden = job_list(none, offset=0, state=JobState.FAILED, kind=None, now=0.0, language="en")
+    assert 'data-do="studio"' in empty["rows"][0]
+    assert 'data-do="all"' in hidden["rows"][0]
+
+
+def test_a_long_list_is_paged() -> None:
+    items = tuple(
+        replace(make_view(JobState.COMPLETED), id=JobId(str(n))) for n in range(PAGE_SIZE)
+    )
+    part = ListPart(items=items, total=45)
+
+    foot = job_list(part, offset=PAGE_SIZE, state=None, kind=None, now=0.0, language="en")["foot"]
+    assert "21–40 of 45" in foot
+    assert "disabled" not in foot
+
+
+def test_the_job_of_a_redone_panel_opens_its_storyboard() -> None:
+    view = make_view(JobState.COMPLETED, kind=JobKind.PANEL, target=JobId("board"))
+
+    assert "?job=board" in row(view, 2_000.0, "en")
+
+
+def test_the_small_strip_has_a_frame_for_each_step() -> None:
+    view = replace(
+        make_view(JobState.RUNNING, started_at=1.0), steps_total=9, steps_done=3, steps_failed=1
+    )
+
+    html = mini_strip(view, "en")
+    assert html.count("<i ") == 9
+    assert html.count("is-done") == 3
+    assert 'aria-label="3 of 9 steps"' in html
+
+
+def test_the_waterfall_shows_when_each_step_ran() -> None:
+    step = make_step(
+        StepKind.PANEL,
+        2,
+        StepState.COMPLETED,
+        started_at=10.0,
+        ended_at=12.0,
+        timings={"generate": 1.5, "store": 0.5},
+    )
+    view = replace(make_view(JobState.COMPLETED), steps=(step,))
+
+    html = waterfall(view, "en")
+    assert "Panel 2" in html
+    assert "generate: 1.5 s" in html
+    assert "2.0 s" in html
+
+
+def test_the_log_says_known_events_in_words() -> None:
+    entry = LogEntry(sequence=1, at=0.0, kind="submitted", facts={})
+
+    assert "已提交" in log_lines([entry], "zh")

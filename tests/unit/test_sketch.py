@@ -1,0 +1,397 @@
+"""The sketch backend: the picture follows the words; the same drawing gives the same bytes."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from komadori.backends.images.sketch import SketchBackend
+from komadori.backends.images.sketch.looks import looks_of
+from komadori.backends.images.sketch.reading import read
+from komadori.domain.story import (
+    Character,
+    Drawing,
+    Line,
+    Panel,
+    Scene,
+    Setting,
+    Shot,
+    Style,
+    TimeOfDay,
+    Weather,
+)
+from komadori.errors import BackendRefused
+
+pytestmark = pytest.mark.unit
+
+CAST = (
+    Character(name="Mara", description="a girl with a ponytail in a red dress"),
+    Character(name="Old Tom", description="an old lighthouse keeper, white beard, cap"),
+    Character(name="王七", description="书生"),
+)
+TALK = (Line(text="The boat leaves tonight.", speaker="Old Tom", listener="Mara"),)
+SMALL = (320, 180)
+
+
+def a_drawing(
+    *,
+    text: str = "Old Tom and Mara stood there.",
+    shot: Shot = Shot.MEDIUM,
+    who: Sequence[str] = ("Mara", "Old Tom"),
+    said: tuple[Line, ...] = TALK,
+    scene: Scene | None = None,
+    cast: tuple[Character, ...] = CAST,
+    seed: int = 3,
+    wish: str = "",
+    size: tuple[int, int] = SMALL,
+    **style: str,
+) -> Drawing:
+    panel = Panel(
+        number=5,
+        scene=scene or Scene(number=2, setting=Setting.FIELD),
+        text=text,
+        shot=shot,
+        characters=tuple(who),
+        dialogue=said,
+    )
+    return Drawing(
+        panel=panel,
+        cast=cast,
+        style=Style(**style),
+        seed=seed,
+        modification=wish,
+        width=size[0],
+        height=size[1],
+    )
+
+
+async def drawn(drawing: Drawing, references: dict[str, bytes] | None = None) -> bytes:
+    return await SketchBackend().draw(drawing, references or {}, lambda _fraction, _message: None)
+
+
+async def pixels(drawing: Drawing, references: dict[str, bytes] | None = None) -> np.ndarray:
+    with Image.open(BytesIO(await drawn(drawing, references))) as picture:
+        return np.asarray(picture.convert("RGB"), dtype=np.float32)
+
+
+def difference(one: np.ndarray, two: np.ndarray) -> float:
+    return float(np.abs(one - two).mean())
+
+
+def edges(picture: np.ndarray) -> float:
+    grey = picture.mean(axis=2)
+    return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
+
+
+def colourfulness(picture: np.ndarray) -> float:
+    return float((picture.max(axis=2) - picture.min(axis=2)).mean())
+
+
+def a_photo(colour: tuple[int, int, int]) -> bytes:
+    held = BytesIO()
+    Image.new("RGB", (60, 80), colour).save(held, "PNG")
+    return held.getvalue()
+
+
+async def test_the_same_drawing_gives_the_same_bytes() -> None:
+    assert await drawn(a_drawing()) == await drawn(a_drawing())
+
+
+async def test_another_seed_gives_another_picture() -> None:
+    assert difference(await pixels(a_drawing(seed=3)), await pixels(a_drawing(seed=4))) > 2
+
+
+async def test_a_panel_is_a_webp_of_the_size_asked_for() -> None:
+    with Image.open(BytesIO(await drawn(a_drawing(size=(1280, 720))))) as picture:
+        assert (picture.format, picture.size) == ("WEBP", (1280, 720))
+
+
+@pytest.mark.parametrize("size", [(64, 36), (200, 400), (33, 17), (1, 1)])
+async def test_any_size_is_honoured(size: tuple[int, int]) -> None:
+    with Image.open(BytesIO(await drawn(a_drawing(size=size)))) as picture:
+        assert picture.size == size
+
+
+async def test_progress_is_reported_from_nothing_to_done() -> None:
+    seen: list[float] = []
+
+    await SketchBackend().draw(a_drawing(), {}, lambda fraction, _message: seen.append(fraction))
+
+    assert seen == sorted(seen)
+    assert (seen[0], seen[-1], len(seen) >= 4) == (0.0, 1.0, True)
+
+
+@pytest.mark.parametrize(
+    "scenes",
+    [
+        [Scene(number=2, setting=setting) for setting in Setting],
+        [Scene(number=2, setting=Setting.STREET, time_of_day=time) for time in TimeOfDay],
+        [Scene(number=2, setting=Setting.FOREST, weather=weather) for weather in Weather],
+    ],
+    ids=["setting", "time", "weather"],
+)
+async def test_each_place_time_and_weather_looks_different(scenes: list[Scene]) -> None:
+    pictures = [await pixels(a_drawing(scene=scene, who=(), said=())) for scene in scenes]
+
+    for index, one in enumerate(pictures):
+        for other in pictures[index + 1 :]:
+            assert difference(one, other) > 2
+
+
+async def test_each_shot_looks_different() -> None:
+    pictures = [await pixels(a_drawing(shot=shot)) for shot in Shot]
+
+    for index, one in enumerate(pictures):
+        for other in pictures[index + 1 :]:
+            assert difference(one, other) > 8
+
+
+async def test_night_is_darker_than_day() -> None:
+    night = Scene(number=2, setting=Setting.FIELD, time_of_day=TimeOfDay.NIGHT)
+
+    assert (await pixels(a_drawing(scene=night))).mean() < (await pixels(a_drawing())).mean() - 25
+
+
+async def test_monochrome_manga_and_pencil_have_no_colour() -> None:
+    for style in ({"color_palette": "monochrome"}, {"art_style": "漫画"}, {"art_style": "pencil"}):
+        assert colourfulness(await pixels(a_drawing(**style))) < 12  # the paper itself is warm
+
+
+async def test_vivid_has_more_colour_than_the_usual_palette() -> None:
+    assert colourfulness(await pixels(a_drawing(color_palette="vivid"))) > 1.2 * colourfulness(
+        await pixels(a_drawing())
+    )
+
+
+async def test_warm_is_redder_than_cold() -> None:
+    warm = await pixels(a_drawing(color_palette="暖色"))
+    cold = await pixels(a_drawing(color_palette="cold"))
+
+    assert (warm[..., 0] - warm[..., 2]).mean() > (cold[..., 0] - cold[..., 2]).mean() + 10
+
+
+async def test_bold_lines_are_darker_than_thin_ones() -> None:
+    bold = await pixels(a_drawing(line_style="bold"))
+    thin = await pixels(a_drawing(line_style="细"))
+
+    assert (bold < 70).mean() > (thin < 70).mean() * 1.1
+
+
+async def test_woodcut_has_more_lines_than_clear_line() -> None:
+    woodcut = await pixels(a_drawing(art_style="woodcut", size=(640, 360)))
+    clear = await pixels(a_drawing(art_style="clear line", size=(640, 360)))
+
+    assert edges(woodcut) > 1.3 * edges(clear)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        {"art_style": "水墨"},
+        {"art_style": "watercolour"},
+        {"art_style": "comic noir"},
+        {"art_style": "oil painting"},
+        {"mood": "dark and tense"},
+        {"mood": "happy"},
+        {"color_palette": "sepia"},
+        {"color_palette": "粉彩"},
+        {"color_palette": "blue and gold"},
+        {"line_style": "cross-hatching"},
+        {"character_style": "chibi"},
+        {"character_style": "写实"},
+        {"composition": "low angle"},
+        {"composition": "倾斜"},
+        {"composition": "close, tight"},
+    ],
+    ids=lambda style: next(iter(style.values())),
+)
+async def test_style_words_change_the_picture(style: dict[str, str]) -> None:
+    assert difference(await pixels(a_drawing()), await pixels(a_drawing(**style))) > 1
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "make it night",
+        "closer",
+        "angry",
+        "rain",
+        "add snow",
+        "夜晚",
+        "更近",
+        "更远",
+        "kneel",
+        "森林",
+    ],
+)
+async def test_a_wish_changes_the_picture(wish: str) -> None:
+    assert difference(await pixels(a_drawing()), await pixels(a_drawing(wish=wish))) > 1
+
+
+def test_closer_takes_the_next_nearer_shot() -> None:
+    assert read(a_drawing(shot=Shot.WIDE, wish="closer")).shot is Shot.MEDIUM
+    assert read(a_drawing(shot=Shot.MEDIUM, wish="更近")).shot is Shot.CLOSE_UP
+
+
+def test_what_is_done_belongs_to_whoever_is_named() -> None:
+    reading = read(a_drawing(text='Mara ran. Then Old Tom knelt with a lantern. "Do not fight!"'))
+
+    assert (reading.part("Mara").pose, reading.part("Old Tom").pose) == ("run", "kneel")
+    assert (reading.part("Mara").holds, reading.part("Old Tom").holds) == ("", "lantern")
+
+
+def test_speaker_and_listener_are_read_from_the_dialogue() -> None:
+    reading = read(a_drawing())
+
+    assert (reading.speaker, reading.listener) == ("Old Tom", "Mara")
+
+
+def test_twelve_characters_all_look_different() -> None:
+    names = [
+        "Ann", "Ben", "Cleo", "Dan", "Eve", "Finn",
+        "王七", "李四", "张三", "赵六", "孙二娘", "道士",
+    ]  # fmt: skip
+    looks = looks_of([Character(name=name) for name in names], (), "")
+
+    assert len({look.silhouette for look in looks.values()}) == 12
+    assert len({look.cloth for look in looks.values()}) >= 10
+
+
+def test_a_character_looks_the_same_whoever_else_is_in_the_panel() -> None:
+    alone = looks_of(CAST, ("Mara",), "")
+    together = looks_of(CAST, ("Mara", "Old Tom", "a stranger"), "")
+
+    assert alone["Mara"] == together["Mara"]
+
+
+@pytest.mark.parametrize(
+    ("description", "feature", "value"),
+    [
+        ("an old man with a long beard", "beard", "long"),
+        ("白须老道士", "beard", "long"),
+        ("bald", "hair", "bald"),
+        ("光头和尚", "hair", "bald"),
+        ("a girl with a ponytail", "hair", "ponytail"),
+        ("扎辫子的小姑娘", "hair", "braids"),
+        ("a knight in armour", "garment", "armour"),
+        ("a wizard in a blue robe", "garment", "robe"),
+        ("戴斗笠的渔翁", "hat", "straw"),
+        ("a boy", "age", "child"),
+        ("戴眼镜", "glasses", True),
+    ],
+)
+def test_words_about_a_character_shape_the_look(
+    description: str, feature: str, value: object
+) -> None:
+    look = looks_of([Character(name="X", description=description)], (), "")["X"]
+
+    assert getattr(look, feature) == value
+
+
+def test_tall_people_are_taller_and_fat_ones_wider() -> None:
+    looks = looks_of(
+        [
+            Character(name="A", description="a tall man"),
+            Character(name="B", description="a short man"),
+            Character(name="C", description="胖子"),
+        ],
+        (),
+        "",
+    )
+
+    assert looks["A"].height > looks["B"].height + 0.15
+    assert looks["C"].girth > 1.2
+
+
+async def test_a_reference_changes_the_picture_and_its_colour_matters() -> None:
+    plain = await pixels(a_drawing())
+    red = await pixels(a_drawing(), {"Mara": a_photo((220, 30, 30))})
+    green = await pixels(a_drawing(), {"Mara": a_photo((30, 160, 60))})
+
+    assert difference(plain, red) > 1
+    assert difference(red, green) > 0.5
+
+
+@pytest.mark.parametrize("broken", [b"", b"no picture", a_photo((1, 2, 3))[:60]])
+async def test_a_broken_reference_is_refused_by_its_characters_name(broken: bytes) -> None:
+    with pytest.raises(BackendRefused, match="Mara"):
+        await drawn(a_drawing(), {"Mara": broken})
+
+
+@pytest.mark.parametrize("shot", list(Shot))
+async def test_nobody_and_a_crowd_can_be_drawn(shot: Shot) -> None:
+    crowd = tuple(f"Someone {number}" for number in range(12))
+
+    empty = await pixels(a_drawing(shot=shot, who=(), said=(), text=""))
+    full = await pixels(a_drawing(shot=shot, who=crowd, said=()))
+
+    assert difference(empty, full) > 2
+
+
+words = st.text(max_size=40) | st.sampled_from(
+    [
+        "",
+        "run with a sword!",
+        "他跪下，哭了。",
+        "rowed the boat at night",
+        "a fox and a lantern",
+        "睡",
+    ]
+)
+names = st.sampled_from(["Mara", "Old Tom", "王七", "Owl", " ", "x" * 80, "狐狸"])
+
+
+@settings(
+    max_examples=16,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # shrinking would draw hundreds of pictures
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    text=words,
+    wish=words,
+    style=st.fixed_dictionaries({}, optional=dict.fromkeys(Style.model_fields, words)),
+    who=st.lists(names, max_size=6),
+    shot=st.sampled_from(list(Shot)),
+    setting=st.sampled_from(list(Setting)),
+    time=st.sampled_from(list(TimeOfDay)),
+    weather=st.sampled_from(list(Weather)),
+    speaker=names | st.none(),
+    seed=st.integers(-(2**40), 2**40),
+    size=st.sampled_from([(96, 54), (54, 96), (160, 90)]),
+)
+async def test_no_drawing_whatever_fails(
+    text: str,
+    wish: str,
+    style: dict[str, str],
+    who: list[str],
+    shot: Shot,
+    setting: Setting,
+    time: TimeOfDay,
+    weather: Weather,
+    speaker: str | None,
+    seed: int,
+    size: tuple[int, int],
+) -> None:
+    scene = Scene(number=1, setting=setting, time_of_day=time, weather=weather)
+    said = (Line(text=text, speaker=speaker, listener=None),) if speaker else ()
+
+    data = await drawn(
+        a_drawing(
+            text=text,
+            wish=wish,
+            who=who,
+            shot=shot,
+            scene=scene,
+            said=said,
+            seed=seed,
+            size=size,
+            **style,
+        )
+    )
+
+    assert data[:4] == b"RIFF"
