@@ -18,7 +18,8 @@ PIXELS_MAX = 50_000_000
 BYTES_MAX = 20_000_000
 SIDE_MAX = 2048
 """Longest side that is kept of a picture that somebody uploads."""
-THUMBNAIL = (256, 256)
+THUMBNAIL = (480, 480)
+"""Cards are about 300 px wide, on screens with up to twice the pixels."""
 QUALITY = 90
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _ID = re.compile(r"[0-9a-f]{20}")

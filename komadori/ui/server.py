@@ -21,6 +21,7 @@ from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
 from komadori.ui.cookie import SessionCookie
 from komadori.ui.files import file_routes
+from komadori.ui.first_paint import FirstPaint
 from komadori.ui.guards import ClosedDoors, SecurityHeaders
 from komadori.ui.join import join_routes
 
@@ -47,6 +48,7 @@ def make_app(
         openapi_url=None,
         lifespan=_with_sweeper(gradio_folder, lifespan),
     )
+    app.add_middleware(FirstPaint)
     app.add_middleware(SessionCookie)
     app.add_middleware(ClosedDoors, folder=gradio_folder)
     app.add_middleware(SecurityHeaders)

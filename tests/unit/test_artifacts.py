@@ -57,7 +57,7 @@ def test_a_picture_is_kept_as_webp_with_a_thumbnail(files: LocalFiles) -> None:
 
     whole = files.read(file.id)
     with Image.open(files.path(file.id, thumbnail=True)) as thumbnail:
-        assert (thumbnail.format, thumbnail.size) == ("WEBP", (256, 144))
+        assert (thumbnail.format, thumbnail.size) == ("WEBP", (480, 270))
     assert Image.open(BytesIO(whole)).format == "WEBP"
     assert (file.width, file.height, file.media_type) == (640, 360, "image/webp")
     assert (file.size_bytes, file.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())

@@ -67,8 +67,8 @@ class Sheet:
 
     def faded(self, paper: float, ink: float) -> None:
         """Let all that was drawn so far step back: towards the paper, with paler ink."""
-        blank = Image.new("RGB", self.colour.size, self.paper)
-        self.colour.paste(Image.blend(self.colour, blank, paper))
+        whole = (0, 0, *self.colour.size)
+        self.colour.paste(self.paper, whole, Image.new("L", self.colour.size, round(255 * paper)))
         self.ink.paste(self.ink.point([int(level * ink) for level in range(256)]))
         self.shade.paste(self.shade.point([int(level * ink) for level in range(256)]))
 
