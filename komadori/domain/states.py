@@ -50,6 +50,10 @@ class JobState(StrEnum):
         """Whether the job has ended (a retry may open it again)."""
         return self in FINAL_JOB_STATES
 
+    def may_become(self, state: "JobState") -> bool:
+        """Whether the transition table has this way."""
+        return state in _NEXT_JOB_STATES[self]
+
 
 class StepState(StrEnum):
     """Where one step stands. QUEUED steps may be claimed at once; WAITING ones are parked."""
@@ -67,6 +71,10 @@ class StepState(StrEnum):
         """Whether the step has ended (a retry may open it again)."""
         return self in FINAL_STEP_STATES
 
+    def may_become(self, state: "StepState") -> bool:
+        """Whether the transition table has this way."""
+        return state in _NEXT_STEP_STATES[self]
+
 
 FINAL_JOB_STATES = frozenset(
     {JobState.COMPLETED, JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED}
@@ -78,7 +86,7 @@ FINAL_STEP_STATES = frozenset(
 _J = JobState
 _S = StepState
 
-NEXT_JOB_STATES: dict[JobState, frozenset[JobState]] = {
+_NEXT_JOB_STATES: dict[JobState, frozenset[JobState]] = {
     _J.QUEUED: frozenset({_J.RUNNING, _J.WAITING, _J.CANCELLING, _J.CANCELLED}),
     _J.RUNNING: frozenset({_J.QUEUED, _J.WAITING, _J.CANCELLING} | FINAL_JOB_STATES),
     _J.WAITING: frozenset({_J.QUEUED, _J.RUNNING, _J.CANCELLING} | FINAL_JOB_STATES),
@@ -89,12 +97,13 @@ NEXT_JOB_STATES: dict[JobState, frozenset[JobState]] = {
     _J.CANCELLED: frozenset({_J.QUEUED}),
 }
 
-NEXT_STEP_STATES: dict[StepState, frozenset[StepState]] = {
+_NEXT_STEP_STATES: dict[StepState, frozenset[StepState]] = {
     _S.QUEUED: frozenset({_S.RUNNING, _S.CANCELLED}),
     _S.RUNNING: frozenset({_S.QUEUED, _S.WAITING} | FINAL_STEP_STATES),
     _S.WAITING: frozenset({_S.QUEUED, _S.CANCELLED}),
     _S.COMPLETED: frozenset(),
-    _S.FAILED: frozenset({_S.QUEUED}),
-    _S.CANCELLED: frozenset({_S.QUEUED}),
-    _S.UNKNOWN: frozenset({_S.QUEUED}),
+    # A redo may have made what was missing here.
+    _S.FAILED: frozenset({_S.QUEUED, _S.COMPLETED}),
+    _S.CANCELLED: frozenset({_S.QUEUED, _S.COMPLETED}),
+    _S.UNKNOWN: frozenset({_S.QUEUED, _S.COMPLETED}),
 }

@@ -16,7 +16,7 @@ from komadori.domain.job import Job, Step
 from komadori.domain.states import JobState, Lane, StepState
 from komadori.domain.view import Problem
 from komadori.domain.work import PlanJob, StepResult
-from komadori.errors import LeaseLost
+from komadori.errors import InvalidTransition, LeaseLost
 from komadori.queue.artifact_rows import add_artifacts
 from komadori.queue.open_job import OpenJob, json_or_none
 from komadori.queue.rows import STEP_COLUMNS, step_of
@@ -317,6 +317,8 @@ class Ledger:
 def end_attempt(job: OpenJob, claim: Claim, ending: Ending, limits: Limits) -> bool:
     """End a running attempt of a locked job. False: the claim is no longer valid."""
     state, not_before = _next_state(job, claim, ending, limits)
+    if not StepState.RUNNING.may_become(state):
+        raise InvalidTransition(f"step {claim.step.id} is RUNNING, cannot become {state}")
     died = ending.outcome == "died"
     values = {
         "id": claim.step.id,

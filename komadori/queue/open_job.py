@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, text, update
 
 from komadori.domain.ids import JobId, new_id
 from komadori.domain.job import Job
-from komadori.domain.states import NEXT_JOB_STATES, JobState, StepKind, StepState
+from komadori.domain.states import JobState, StepKind, StepState
 from komadori.domain.view import Problem
 from komadori.domain.work import NewStep, Plan, PlanJob
 from komadori.errors import InvalidTransition
@@ -120,7 +120,7 @@ class OpenJob:
         """Change the state by the transition table; staying where it is changes nothing."""
         if state == self.state:
             return
-        if state not in NEXT_JOB_STATES[self.state]:
+        if not self.state.may_become(state):
             raise InvalidTransition(f"job {self.row['id']} is {self.state}, cannot become {state}")
         self.row["state"] = state.value
         self.row["ended_at"] = self.now if state.is_final else None
@@ -245,20 +245,21 @@ class OpenJob:
             & (table.c.number == number)
             & table.c.state.in_(UNFINISHED)
         )
-        done = {"state": StepState.COMPLETED.value, "progress": 1.0, "ended_at": self.now}
-        if not self.change_steps(is_missing, **done, error_code=None, error=None):
+        done = {"progress": 1.0, "ended_at": self.now, "error_code": None, "error": None}
+        if not self.change_steps(is_missing, StepState.COMPLETED, **done):
             return
         if self.state.is_final:
             self.move(JobState.QUEUED)
         self.settle(plan)
 
-    def change_steps(self, where: Any, **values: Any) -> int:
-        """Change those steps of this job that match; returns how many."""
+    def change_steps(self, where: Any, state: StepState, **values: Any) -> int:
+        """Move those steps of this job that match and may become so; returns how many."""
         table = schema.steps
+        sources = [one.value for one in StepState if one.may_become(state)]
         changed = self.connection.execute(
             update(table)
-            .where(table.c.job_id == self.row["id"], where)
-            .values(**values, seq=self.next_seq())
+            .where(table.c.job_id == self.row["id"], table.c.state.in_(sources), where)
+            .values(**values, state=state.value, seq=self.next_seq())
         )
         return int(changed.rowcount)
 

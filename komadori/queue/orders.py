@@ -136,7 +136,7 @@ class Orders:
         job.move(JobState.CANCELLING)
         job.note("cancel_asked")
         job.change_steps(
-            schema.steps.c.state.in_(_PARKED), state=StepState.CANCELLED.value, ended_at=job.now
+            schema.steps.c.state.in_(_PARKED), StepState.CANCELLED, ended_at=job.now
         )
         job.settle(self._plan)
 
@@ -150,7 +150,7 @@ class Orders:
             job.row["error_code"] = job.row["error"] = None
             job.change_steps(
                 schema.steps.c.state.in_(UNFINISHED),
-                state=StepState.QUEUED.value,
+                StepState.QUEUED,
                 failures=0,
                 deaths=0,
                 error_code=None,

@@ -90,7 +90,7 @@ class Reaper:
             if job is None:
                 return
             due = text("state = 'WAITING' AND not_before <= :now").bindparams(now=now)
-            if job.change_steps(due, state=StepState.QUEUED.value, not_before=None):
+            if job.change_steps(due, StepState.QUEUED, not_before=None):
                 job.settle(self._ledger.plan)
             job.save()
         self._ledger.ring(1)

@@ -200,11 +200,11 @@ def _draw_lighthouse(stage: Stage, pen: Pen, edge: float, away: float) -> None:
     for turn in (-1, 1):
         if stage.is_night:
             pen.tint(
-                [(0, 8.6), (turn * 16, 11.2), (turn * 16, 7.2)],
+                [(0, 8.6), (turn * 44, 15.0), (turn * 44, 4.5)],
                 stage.palette.graded((236, 226, 178)),
                 smooth=False,
             )
-            pen.tone([(0, 8.6), (turn * 16, 11.2), (turn * 16, 7.2)], 0, smooth=False)
+            pen.tone([(0, 8.6), (turn * 44, 15.0), (turn * 44, 4.5)], 0, smooth=False)
     pen.fill(
         [(-5, 0), (-3, 0.9), (0, 1.3), (3, 0.8), (5, 0)],
         stage.palette.of("rock", away=away),

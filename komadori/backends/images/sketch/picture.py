@@ -1,19 +1,29 @@
 """One panel from its words to its pixels, in a few stages that may be paused between."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from io import BytesIO
 
 from PIL import Image
 
-from komadori.backends.images.sketch import indoors, landmarks, outdoors, prints, street, weather
+from komadori.backends.images.sketch import (
+    animals,
+    indoors,
+    landmarks,
+    outdoors,
+    prints,
+    street,
+    weather,
+)
 from komadori.backends.images.sketch.chance import chance, number_of
 from komadori.backends.images.sketch.figure import draw_figure
 from komadori.backends.images.sketch.finish import finished
 from komadori.backends.images.sketch.hand import hand_of
 from komadori.backends.images.sketch.held import draw_insert
-from komadori.backends.images.sketch.ink import Pen, Sheet
+from komadori.backends.images.sketch.ink import Pen, Sheet, blob, mixed
 from komadori.backends.images.sketch.looks import looks_of
 from komadori.backends.images.sketch.palette import palette_of
+from komadori.backends.images.sketch.poses import POSES, skeleton
 from komadori.backends.images.sketch.reading import read
 from komadori.backends.images.sketch.scenery import Stage
 from komadori.backends.images.sketch.slate import draw_slate
@@ -69,7 +79,7 @@ class Picture:
         number = number_of(
             scene.number, scene.title, reading.setting, *(who.name for who in drawing.cast)
         )
-        stage = Stage(
+        self._stage = stage = Stage(
             self._pen, self._staging.camera, self._palette, number, reading.time,
             reading.weather, reading.is_eastern,
             reading.sights, self._staging.keep_clear, reading.is_afloat,
@@ -128,7 +138,18 @@ class Picture:
         pen = self._pen.at((left + right) / 2, actors[-1].y, scale=scale, up=True)
         landmarks.draw_hull(pen, self._palette, (right - left) / scale / 2 + 0.75)
 
+    def _mounted(self, actor: Actor) -> Actor:
+        """Draw a horse under a rider, and return the rider lifted into the saddle."""
+        pen = self._pen.at(
+            actor.x, actor.y, scale=actor.scale, mirror=not actor.acting.faces_right, up=True
+        )
+        animals.draw_horse(self._stage, pen, 1.2 + min(2.2, actor.scale * 0.012), actor.away)
+        hip = float(skeleton(actor.look, POSES["ride"]).hip[1]) * actor.look.height
+        return replace(actor, y=actor.y - (1.3 - hip) * actor.scale)
+
     def _draw_actor(self, actor: Actor) -> None:
+        if actor.acting.pose == "ride" and not self._reading.is_afloat:
+            actor = self._mounted(actor)
         draw_figure(
             self._pen,
             actor.x,
@@ -159,6 +180,11 @@ class Picture:
             "umbrella": 1.2,
             "fishing_rod": 0.8,
         }.get(thing, 0.1)
+        x, paper = self._sheet.width / 2, self._palette.of("paper")
+        self._pen.fill(
+            blob(x, 372, 306, 286, 26), mixed(paper, self._palette.accent, 0.16), edge=2.4
+        )
+        self._pen.tone(blob(x + 20, 560, 190, 34, 14), 130)
         draw_insert(
             self._pen.heavier(1.3),
             self._sheet.width / 2 - (large if thing == "sword" else 0),
