@@ -12,9 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from playwright.sync_api import Browser, ViewportSize
+
+from tests.e2e.browser import WIDE, NewReader, Reader, chromium_in
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60
@@ -53,6 +57,43 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 def run_app() -> RunApp:
     """Start an app of one's own: `with run_app(folder, port=…, environment={…}) as app:`."""
     return _running
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One Chromium for a module; each reader has a session of their own in it."""
+    with chromium_in(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def new_reader(app: App, chromium: Browser) -> Iterator[NewReader]:
+    """Bring readers to the page; at the end no console has complained, nobody was sent away."""
+    readers: list[Reader] = []
+
+    def come(
+        *,
+        at: App = app,
+        locale: str = "en-GB",
+        size: tuple[int, int] = WIDE,
+        **options: Any,
+    ) -> Reader:
+        viewport = ViewportSize(width=size[0], height=size[1])
+        context = chromium.new_context(viewport=viewport, locale=locale, **options)
+        readers.append(Reader(context, at.url))
+        return readers[-1]
+
+    yield come
+    for reader in readers:
+        reader.context.close()
+    assert [reader.elsewhere() for reader in readers] == [[] for _ in readers]
+    assert [reader.surprises() for reader in readers] == [[] for _ in readers]
+
+
+@pytest.fixture
+def reader(new_reader: NewReader) -> Reader:
+    """A person with a wide screen who reads English."""
+    return new_reader()
 
 
 @contextmanager

@@ -395,3 +395,11 @@ async def test_no_drawing_whatever_fails(
     )
 
     assert data[:4] == b"RIFF"
+
+
+def test_what_follows_a_quote_is_not_done_by_whoever_spoke() -> None:
+    reading = read(
+        a_drawing(text="Mara说：“我不信。”王七猛冲过去。", who=("Mara", "王七"), said=())
+    )
+
+    assert (reading.part("Mara").pose, reading.part("王七").pose) == (None, "run")

@@ -265,7 +265,13 @@ def _look(character: Character, number: int, character_style: str) -> Look:
 
 
 def _beast(character: Character, species: str, number: int) -> Look:
-    cloth = _named(character.description, _CLOTH) or _pick(tuple(_CLOTH), number // 13)
+    fur = BEASTS[species].fur
+    apart = tuple(
+        name
+        for name, (_, cloth) in _CLOTH.items()
+        if sum(abs(a - b) for a, b in zip(cloth, fur, strict=True)) > 130
+    )
+    cloth = _named(character.description, _CLOTH) or _pick(apart, number // 13)
     return Look(
         name=character.name,
         age="adult",

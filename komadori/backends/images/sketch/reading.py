@@ -75,7 +75,7 @@ class Reading:
 def read(drawing: Drawing) -> Reading:
     """Read the panel, the style's composition, and the wish, which has the last word."""
     panel, wish = drawing.panel, drawing.modification
-    told = _QUOTED.sub(" ", panel.text)
+    told = _QUOTED.sub(". ", panel.text)  # what follows a quote is a clause of its own
     everything = f"{told} {wish}"
     layout = f"{drawing.style.composition} {wish} {drawing.style.additional_notes}"
     people = _people(drawing)
@@ -170,12 +170,12 @@ def _parts(
         if subject is None:
             continue
         subjects = people if named is None and words.has(clause, _EVERYONE) else (subject,)
-        for found, table in ((poses, words.POSES), (moods, words.MOODS), (held, words.PROPS)):
+        for found, table in ((moods, words.MOODS), (held, words.PROPS)):
             key = words.first(clause, table)
-            for someone in (
-                (subjects if found is not held else subjects[:1]) if key is not None else ()
-            ):
+            for someone in (subjects if found is moods else subjects[:1]) if key else ():
                 found.setdefault(someone, str(key))
+        for someone in subjects:
+            _take_stronger(poses, someone, words.first(clause, words.POSES))
     _add_spoken_moods(drawing, people, moods)
     actor = speaker or (people[0] if people else None)
     if actor is not None:
@@ -183,6 +183,15 @@ def _parts(
     if wished_mood is not None:
         moods.update(dict.fromkeys(people if speaker is None else (speaker,), wished_mood))
     return {name: Part(poses.get(name), moods.get(name), held.get(name, "")) for name in people}
+
+
+def _take_stronger(poses: dict[str, str], someone: str, pose: str | None) -> None:
+    """Keep the pose that tells most: the table of poses begins with the strongest."""
+    ranks = list(words.POSES)
+    if pose is not None and ranks.index(pose) < ranks.index(poses.get(someone, ranks[-1])):
+        poses[someone] = pose
+    elif pose is not None:
+        poses.setdefault(someone, pose)
 
 
 def _add_spoken_moods(drawing: Drawing, people: tuple[str, ...], moods: dict[str, str]) -> None:

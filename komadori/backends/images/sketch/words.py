@@ -72,7 +72,7 @@ POSES: Table = {
         "run runs running ran rush* race raced racing chas* fled flee* dash* sprint* hurr* 跑 "
         "奔 冲 追 逃 赶紧"
     ),
-    "kneel": "kneel* knelt crouch* squat* 跪 蹲",
+    "kneel": "kneel* knelt crouch* squat* fell stumbl* 跪 蹲 跌倒 摔倒 倒在",
     "bow": "bow bows bowed bowing 鞠躬 作揖 拱手 行礼 拜 叩",
     "sit": "sit sits sat sitting seated 坐",
     "point": "point points pointed pointing 指着 指向 指了 手指",
