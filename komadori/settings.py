@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "config" / "default_config.yaml"
 LOCAL = ROOT / "config" / "local.yaml"
 
+SIDE_MIN, SIDE_MAX = 64, 2048
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -65,8 +66,10 @@ class QueueSettings(_Section):
 
 
 def _is_size(text: str) -> str:
-    if not re.fullmatch(r"[1-9]\d{1,3}x[1-9]\d{1,3}", text):
+    if not re.fullmatch(r"\d{2,4}x\d{2,4}", text):
         raise ValueError(f"{text!r} is not a size; write width x height, such as 1280x720")
+    if not all(SIDE_MIN <= int(side) <= SIDE_MAX for side in text.split("x")):
+        raise ValueError(f"each side of a picture has {SIDE_MIN} to {SIDE_MAX} pixels")
     return text
 
 

@@ -99,7 +99,7 @@ class LogEntry:
     sequence: int
     at: float
     kind: str
-    """What happened, as a code: "submitted", "step_completed", "worker_died" and so on."""
+    """What happened, as a code: "submitted", "step_completed", "step_died" and so on."""
     facts: Mapping[str, Any]
 
 

@@ -135,6 +135,10 @@ class Broker(Huey):  # type: ignore[misc]
         except (MessageRefused, HueyException) as exc:
             log.warning("message refused: lane=%s reason=%s", self.lane, exc)
             return None
+        except (sqlite3.Error, RedisError) as exc:  # huey would log a traceback each second
+            log.warning("bell not heard: lane=%s reason=%s", self.lane, exc)
+            time.sleep(WAIT_S)
+            return None
 
     def is_revoked(self, *args: object, **kwargs: object) -> bool:
         """Never: jobs are cancelled in the store. Huey's own look costs a query a message."""

@@ -237,6 +237,7 @@ class LaneConsumer(Consumer):  # type: ignore[misc]
 
         Huey would wait without an end for a worker that hangs or is frozen.
         """
+        signal.signal(self._graceful_sig, signal.SIG_IGN)  # this takes two seconds at most
         super()._interrupt_workers()
         until = time.monotonic() + _RELEASE_S
         while self._living() and time.monotonic() < until:

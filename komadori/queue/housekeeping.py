@@ -1,9 +1,9 @@
 """Housekeeping: what was deleted goes for good once nobody can want it back."""
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
 from komadori.domain.ids import ArtifactId, JobId
-from komadori.domain.states import FINAL_JOB_STATES
+from komadori.domain.states import FINAL_JOB_STATES, JobState
 from komadori.domain.work import FileStore
 from komadori.queue import schema
 from komadori.queue.artifact_rows import artifacts_of
@@ -38,10 +38,20 @@ class Housekeeping:
                 return False  # another sweeper was here, or it was opened again
             if job.row["deleted_at"] is None or job.row["deleted_at"] >= before:
                 return False  # it was brought back
+            redos = _redos(connection, job_id)
+            if not all(JobState(state).is_final for state in redos.values()):
+                return False  # a redo is just being stopped
             files = artifacts_of(connection, job_id)
+            gone = [job_id, *redos]
             for table in (schema.artifacts, schema.attempts, schema.events, schema.steps):
-                connection.execute(delete(table).where(table.c.job_id == job_id))
-            connection.execute(delete(schema.jobs).where(schema.jobs.c.id == job_id))
+                connection.execute(delete(table).where(table.c.job_id.in_(gone)))
+            connection.execute(delete(schema.jobs).where(schema.jobs.c.id.in_(gone)))
         for file in files:
             self._files.remove(ArtifactId(file))
         return True
+
+
+def _redos(connection: Connection, job_id: JobId) -> dict[str, str]:
+    jobs = schema.jobs
+    query = select(jobs.c.id, jobs.c.state).where(jobs.c.target == job_id)
+    return {row.id: row.state for row in connection.execute(query)}

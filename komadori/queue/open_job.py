@@ -248,9 +248,12 @@ class OpenJob:
         done = {"progress": 1.0, "ended_at": self.now, "error_code": None, "error": None}
         if not self.change_steps(is_missing, StepState.COMPLETED, **done):
             return
+        ended_at = self.row["ended_at"]
         if self.state.is_final:
             self.move(JobState.QUEUED)
         self.settle(plan)
+        if self.state.is_final and ended_at is not None:
+            self.row["ended_at"] = ended_at  # the job itself took no longer than it did
 
     def change_steps(self, where: Any, state: StepState, **values: Any) -> int:
         """Move those steps of this job that match and may become so; returns how many."""

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from komadori.domain.ids import JobId, SessionId, new_id
@@ -20,6 +20,7 @@ from komadori.queue.store import Store
 
 KEY_MAX_CHARS = 200
 TITLE_CHARS = 80
+_FORGET_KEY = text("UPDATE jobs SET idempotency_key = NULL WHERE id = :id")
 _PARKED = (StepState.QUEUED.value, StepState.WAITING.value)
 
 
@@ -40,6 +41,7 @@ class Orders:
             "kind": JobKind.STORYBOARD.value,
             "title": request.story.split("\n", 1)[0][:TITLE_CHARS],
             "request": request.model_dump(mode="json"),
+            "steps_planned": 1 + request.panels,
         }
         return self._submit(
             session,
@@ -74,7 +76,7 @@ class Orders:
         }
 
         def show_on_target(connection: Connection) -> None:
-            target = self._owned(connection, session, job_id)
+            target = self._shown(connection, session, job_id)
             target.note("redo_submitted", number=panel)
             target.save()
 
@@ -135,15 +137,13 @@ class Orders:
             return
         job.move(JobState.CANCELLING)
         job.note("cancel_asked")
-        job.change_steps(
-            schema.steps.c.state.in_(_PARKED), StepState.CANCELLED, ended_at=job.now
-        )
+        job.change_steps(schema.steps.c.state.in_(_PARKED), StepState.CANCELLED, ended_at=job.now)
         job.settle(self._plan)
 
     def retry(self, session: SessionId, job_id: JobId) -> None:
         """Make what is missing; see Jobs.retry."""
         with self._store.write() as connection:
-            job = self._owned(connection, session, job_id)
+            job = self._shown(connection, session, job_id)
             _refuse_retry(job)
             job.move(JobState.QUEUED)
             job.note("retried")
@@ -172,6 +172,7 @@ class Orders:
                 job.row["deleted_at"] = job.now
                 job.note("deleted")
             job.save()
+            connection.execute(_FORGET_KEY, {"id": job_id})  # asked for again, it is made again
         with self._store.read() as connection:
             query = select(schema.jobs.c.id).where(schema.jobs.c.target == job_id)
             redos = connection.execute(query).scalars().all()
@@ -195,6 +196,12 @@ class Orders:
                 raise NotFound("version", version)
             job.note("restored", number=panel, version=version)
             job.save()
+
+    def _shown(self, connection: Connection, session: SessionId, job_id: JobId) -> OpenJob:
+        job = self._owned(connection, session, job_id)
+        if job.row["deleted_at"] is not None:
+            raise NotFound("job", job_id)
+        return job
 
     def _owned(self, connection: Connection, session: SessionId, job_id: JobId) -> OpenJob:
         job = OpenJob.lock(connection, job_id, self._store.now(connection))

@@ -77,7 +77,6 @@ class Reaper:
             worker = Worker(step["host"], step["pid"], step["pid_started"])
             claim = Claim(job.job, step_of(step), step["token"], worker, step["started_at"])
             end_attempt(job, claim, Ending(outcome="died", problem=_DIED), self._ledger.limits)
-            job.note("worker_died", step=step["kind"], number=step["number"])
             job.settle(self._ledger.plan)
             job.save()
         self._ledger.ring(1)

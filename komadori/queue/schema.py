@@ -63,6 +63,7 @@ jobs = Table(
     Column("request", JsonText, nullable=False),
     Column("target", String(32)),
     Column("idempotency_key", String(200)),
+    Column("steps_planned", Integer, nullable=False, server_default=text("1")),
     Column("steps_total", Integer, nullable=False, server_default=text("0")),
     Column("steps_done", Integer, nullable=False, server_default=text("0")),
     Column("steps_failed", Integer, nullable=False, server_default=text("0")),

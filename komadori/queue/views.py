@@ -55,7 +55,7 @@ class JobFold:
             panels=tuple(self._panel_view(row) for row in steps if _draws_panel(job, row)),
             request=job["request"],
             done=_done(steps),
-            planned=max(len(steps), 1 + job["request"].get("panels", 0)),
+            planned=max(len(steps), job["steps_planned"]),
             forecast=forecast,
         )
 
@@ -90,7 +90,7 @@ def summary(job: RowMapping, forecast: Forecast) -> JobView:
         panels=(),
         request={},
         done=job["steps_done"],
-        planned=max(job["steps_total"], 1),
+        planned=max(job["steps_total"], job["steps_planned"]),
         forecast=forecast,
     )
 

@@ -5,7 +5,7 @@ import faulthandler
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -104,7 +104,7 @@ class StepWorker:
             return self._ended(self._loop.run_until_complete(self._limited(context)), context)
         except (asyncio.CancelledError, Exception) as exc:  # noqa: BLE001  # the task's boundary
             # A cancel that nobody here asked for is the step's own failure.
-            return self._stopped(context) if self._why else self._failed(exc, context)
+            return self._stopped(context) if self._why else self._failed(exc, context.timings)
         finally:
             self._heart.let_go()
             self._task = None
@@ -132,13 +132,11 @@ class StepWorker:
             return None
         return Ending(outcome=self._why or "released", timings=context.timings)
 
-    def _failed(self, exc: BaseException, context: WorkerContext) -> Ending:
+    def _failed(self, exc: BaseException, timings: Mapping[str, float]) -> Ending:
         may_retry = not isinstance(exc, BackendRefused)
         log.warning("step failed: reason=%r", exc, exc_info=not isinstance(exc, KomadoriError))
         problem = self._problem(exc)
-        return Ending(
-            outcome="failed", problem=problem, may_retry=may_retry, timings=context.timings
-        )
+        return Ending(outcome="failed", problem=problem, may_retry=may_retry, timings=timings)
 
     def _problem(self, exc: BaseException) -> Problem:
         if isinstance(exc, TimeoutError):
@@ -162,6 +160,11 @@ class StepWorker:
                 log.warning("result dropped: %s", exc)
                 self._forget_files(ending)
                 break
+            except (KomadoriError, ValueError, TypeError, LookupError) as exc:
+                if ending.outcome == "failed":
+                    raise  # even a failure cannot be planned on: the reaper ends it
+                self._forget_files(ending)
+                ending = self._failed(exc, ending.timings)  # the plan or the result is at fault
             except SQLAlchemyError as exc:
                 log.warning("result not written yet: reason=%s", exc)
                 if self.is_stopping or time.monotonic() > until:

@@ -10,12 +10,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    sync_playwright,
+)
 from playwright.sync_api import expect as expect_within
-from playwright.sync_api import sync_playwright
 
 # The machine may be busy with other tests: a condition that comes true late is still true.
-PATIENCE_MS = 45_000
+PATIENCE_MS = 20_000
 WIDE = (1440, 900)
 PHONE = (390, 844)
 STORY = (

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +171,7 @@ class House:
             if step["kind"] == "panel":
                 self._prove_pictures(step, expected=int(is_done))
 
-    def _prove_pictures(self, step: Mapping[str, Any], *, expected: int) -> None:
+    def _prove_pictures(self, step: RowMapping, *, expected: int) -> None:
         kept = self.rows("SELECT id FROM artifacts WHERE step_id = :id", id=step["id"])
         assert len(kept) == expected
         for row in kept:

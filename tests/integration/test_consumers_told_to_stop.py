@@ -159,6 +159,22 @@ def test_a_signal_after_sigint_does_not_wait_for_the_step(
 
 
 @on_sqlite
+def test_hammering_ctrl_c_ends_even_a_hung_worker(house: House, consume: StartConsumer) -> None:
+    house.tell("panel-1", "hang")
+    first = consume(workers=1)
+    house.submit(panels=1)
+    house.begun("panel-1")
+
+    def is_gone() -> bool:
+        first.signal(signal.SIGINT)
+        return first.process.poll() is not None
+
+    until(is_gone, "the consumer has ended", within_s=8)
+    first.wait_until_nothing_is_left(within_s=2)
+    assert "Traceback" not in first.output
+
+
+@on_sqlite
 def test_sighup_begins_the_consumer_anew(house: House, consume: StartConsumer) -> None:
     consumer = consume(workers=1)
     house.completed(house.submit(panels=1))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from komadori.domain.states import StepState
+from komadori.domain.states import JobState
 from tests.integration.conftest import StartConsumer
 from tests.integration.house import House
 from tests.integration.processes import Program, until
@@ -141,17 +141,19 @@ def test_work_goes_on_while_redis_is_frozen_and_is_begun_again_after(
 def test_a_job_that_was_submitted_without_redis_is_done_when_it_is_back(
     house: House, consume: StartConsumer, redis_server: Program, tmp_path: Path
 ) -> None:
-    consume(workers=1)
+    consumer = consume(workers=1)
     house.completed(house.submit(panels=1))
     command = redis_server.process.args
     redis_server.kill_all()
 
     job = house.submit(panels=1)
 
-    assert house.view(job).state == StepState.QUEUED
+    assert house.view(job).state is JobState.QUEUED
     assert isinstance(command, list)
     again = Program(command, tmp_path / "redis-again.log")
     try:
         house.completed(job)
+        assert "bell not heard" in consumer.output
+        assert "Traceback" not in consumer.output
     finally:
         again.kill_all()

@@ -54,6 +54,19 @@ def test_the_page_ends_with_its_workers_and_running_steps_are_given_back(
     assert "Traceback" not in page.program.output
 
 
+def test_hammering_ctrl_c_leaves_no_process(house: House, run_page: StartPage) -> None:
+    page = run_page()
+    house.submit(panels=60)
+    until(lambda: house.rows("SELECT 1 FROM steps WHERE state = 'COMPLETED'"), "work is done")
+
+    def is_gone() -> bool:
+        page.program.signal(signal.SIGINT)
+        return page.program.process.poll() is not None
+
+    until(is_gone, "the page has ended")
+    until(lambda: not processes_of(house.folder), "all are gone", within_s=8)
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_page_that_is_ended_while_it_starts_leaves_no_process(
     house: House, run_page: StartPage, signum: signal.Signals
@@ -105,7 +118,7 @@ def test_a_killed_page_leaves_no_process_and_its_successor_finds_the_jobs(
     page = run_page()
     _consumer_of(page)
     job = Client(page.url, verbose=False).predict(
-        story=STORY * 10, panels=20, session_key=_KEY, api_name="/create_storyboard"
+        story=STORY * 5, panels=10, session_key=_KEY, api_name="/create_storyboard"
     )
     until(lambda: house.view(job["id"]).steps_done > 2, "it is under way")
 
@@ -129,7 +142,7 @@ def test_an_embedded_consumer_that_was_killed_is_started_again(
 ) -> None:
     page = run_page()
     first = _consumer_of(page)
-    job = house.submit(panels=12)
+    job = house.submit(panels=8)
     until(lambda: house.view(job).steps_done > 1, "it is under way")
 
     first.kill()

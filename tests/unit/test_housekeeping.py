@@ -74,17 +74,33 @@ def test_what_still_stops_is_left_until_it_has(
     assert housekeeping.sweep() == 1
 
 
-def test_what_was_opened_again_since_it_was_looked_at_is_left(
+def test_what_is_still_being_stopped_is_left(
     spine: Spine, session: SessionId, housekeeping: Housekeeping
 ) -> None:
     job_id = spine.submit(session)
+    spine.claim()
     spine.orders.delete(session, job_id)
-    spine.orders.retry(session, job_id)
     spine.store.ahead_s = KEEP_S + 1
 
+    assert housekeeping.sweep() == 0
     assert not housekeeping._remove(job_id, before=spine.job(job_id).deleted_at + 1)
-
     assert spine.rows(schema.steps, job_id=job_id)
+
+
+def test_a_storyboard_waits_for_its_redos_and_takes_them_along(
+    spine: Spine, session: SessionId, housekeeping: Housekeeping
+) -> None:
+    job_id = drawn(spine, session)
+    redo = spine.redo(session, job_id, 1)
+    running = spine.claim()
+    spine.orders.delete(session, job_id)
+    spine.store.ahead_s = KEEP_S + 1
+
+    assert housekeeping.sweep() == 0
+    spine.complete(running)
+    assert housekeeping.sweep() == 1
+    assert not spine.rows(schema.jobs)
+    assert not spine.rows(schema.steps, job_id=redo)
 
 
 def test_the_versions_that_a_deleted_redo_made_stay_with_the_storyboard(

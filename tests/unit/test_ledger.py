@@ -487,3 +487,22 @@ def test_a_job_whose_last_panel_was_ready_before_it_could_be_cancelled_is_comple
     spine.complete(claim)
 
     assert spine.state(job_id) is JobState.COMPLETED
+
+
+def test_a_plan_that_breaks_fails_the_step_with_its_reason(
+    spine: Spine, session: SessionId
+) -> None:
+    job_id = spine.submit(session)
+
+    async def run(context: StepContext) -> StepResult:
+        return StepResult(data={"source": "rules", "panels": "none at all"})
+
+    limits = TimeLimits(soft_s=60, hard_s=120)
+    worker = StepWorker(Lane.IMAGE, spine.ledger, spine.files, run, limits)
+    worker.drain(lambda: False)
+    worker._loop.close()
+
+    (step,) = spine.steps(job_id)
+    assert step.state == StepState.WAITING  # it is tried again, as any failure
+    assert step.error_code == "internal"
+    assert "ValidationError" in step.error

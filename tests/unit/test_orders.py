@@ -463,3 +463,40 @@ def test_another_sessions_job_looks_like_one_that_does_not_exist(
 
     assert str(anothers.value).replace(job_id, "") == str(missing.value).replace(unknown, "")
     assert spine.rows(schema.jobs) == before
+
+
+def test_a_deleted_job_can_neither_be_retried_nor_redone(spine: Spine, session: SessionId) -> None:
+    job_id = spine.make_scenes(session)
+    spine.work(failing=[2])
+    spine.orders.delete(session, job_id)
+
+    with pytest.raises(NotFound):
+        spine.orders.retry(session, job_id)
+    with pytest.raises(NotFound):
+        spine.redo(session, job_id, 1)
+    assert [row.id for row in spine.rows(schema.jobs)] == [job_id]
+
+
+def test_the_key_of_a_deleted_job_makes_a_new_one(spine: Spine, session: SessionId) -> None:
+    first = spine.submit(session, key="k1")
+    spine.orders.delete(session, first)
+
+    second = spine.submit(session, key="k1")
+
+    assert second != first
+    assert spine.submit(session, key="k1") == second
+
+
+def test_a_late_redo_does_not_make_the_storyboard_look_slow(
+    spine: Spine, session: SessionId
+) -> None:
+    job_id = spine.make_scenes(session)
+    spine.work(failing=[2])
+    ended_at = spine.job(job_id).ended_at
+    spine.store.ahead_s = 7200
+
+    spine.redo(session, job_id, 2)
+    spine.work()
+
+    assert spine.state(job_id) is JobState.COMPLETED
+    assert spine.job(job_id).ended_at == ended_at

@@ -102,6 +102,8 @@ def test_settings_do_not_change() -> None:
         ("QUEUE__BACKEND", "redis", r"set queue\.redis_url \(KOMADORI_QUEUE__REDIS_URL\)"),
         ("DEFAULTS__IMAGE__SIZE", "big", "'big' is not a size; write width x height"),
         ("DEFAULTS__IMAGE__SIZE", "1280x0", "is not a size"),
+        ("DEFAULTS__IMAGE__SIZE", "1280x9999", "64 to 2048 pixels"),
+        ("DEFAULTS__IMAGE__SIZE", "32x720", "64 to 2048 pixels"),
         ("DEFAULTS__CONCURRENCY__IMAGE_WORKERS", "0", "image_workers: .*greater than or equal"),
         ("DEFAULTS__STEP__SOFT_LIMIT_S", "600", "soft_limit_s must be smaller than hard_limit_s"),
         ("DEFAULTS__STEP__RETRIES", "-1", r"defaults\.step\.retries"),
