@@ -1,6 +1,6 @@
 """What the queue and the pipeline hand each other, so that neither has to know the other."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +82,9 @@ class FileStore(Protocol):
 
     def remove(self, artifact_id: ArtifactId) -> None:
         """Forget the file and its thumbnail; none there is fine."""
+
+    def older_than(self, age_s: float) -> Iterator[ArtifactId]:
+        """Yield the ids of files that were written so long ago, or earlier."""
 
 
 class StepContext(Protocol):

@@ -4,7 +4,9 @@ import hashlib
 import os
 import re
 import struct
+import time
 import warnings
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -80,6 +82,13 @@ class LocalFiles:
         """Forget the file and its thumbnail; none there is fine."""
         for is_thumbnail in (False, True):
             self.path(artifact_id, thumbnail=is_thumbnail).unlink(missing_ok=True)
+
+    def older_than(self, age_s: float) -> Iterator[ArtifactId]:
+        """Yield the ids of files that were written so long ago, or earlier."""
+        before = time.time() - age_s
+        for path in self._folder.glob("??/*.webp"):
+            if _ID.fullmatch(path.stem) and path.stat().st_mtime <= before:
+                yield ArtifactId(path.stem)
 
     def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 _CHANNEL = "komadori.changes"
 _LOOK_S = 0.03
 _BLIND_LOOK_S = 0.25
+_SAY_S = 0.2
 
 
 class Changes(Protocol):
@@ -65,6 +66,8 @@ class RedisChanges:
 
     def __init__(self, url: str) -> None:
         self._redis = Redis.from_url(url)
+        # A worker that tells of a change must not wait for a Redis that hangs.
+        self._speaker = Redis.from_url(url, socket_timeout=_SAY_S, socket_connect_timeout=_SAY_S)
         self._channel: PubSub = self._redis.pubsub(  # type: ignore[no-untyped-call]
             ignore_subscribe_messages=True
         )
@@ -74,7 +77,7 @@ class RedisChanges:
         """Publish the ids."""
         try:
             for job_id in job_ids:
-                self._redis.publish(_CHANNEL, job_id)
+                self._speaker.publish(_CHANNEL, job_id)
         except RedisError as exc:
             log.warning("change not announced: reason=%s", exc)
 
@@ -94,6 +97,7 @@ class RedisChanges:
         """Close the connections."""
         self._channel.close()
         self._redis.close()
+        self._speaker.close()
 
 
 class NoChanges:

@@ -37,7 +37,7 @@ _SAME_TELLING_S = 0.3
 """A SIGTERM to a whole process group reaches a worker twice: that is not a second one."""
 _ORPHAN_LOOKS = 2
 """Looks after which an orphan whose step does not give way is gone."""
-_SWEEP_EVERY = 60
+_SWEEP_EVERY, _SWEEP_FILES_EVERY = 60, 3600
 """Looks between two sweeps."""
 
 
@@ -109,6 +109,8 @@ class LaneWorker(Worker):  # type: ignore[misc]  # huey has no types
                 self._look()
                 if look % _SWEEP_EVERY == os.getpid() % _SWEEP_EVERY:
                     self._bench.housekeeping.sweep()
+                if look % _SWEEP_FILES_EVERY == os.getpid() % _SWEEP_FILES_EVERY:
+                    self._bench.housekeeping.sweep_files()
             except SQLAlchemyError as exc:
                 log.warning("not reaped: reason=%s", exc)
             except Exception:  # the thread's boundary: who does not look cannot reap

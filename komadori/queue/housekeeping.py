@@ -1,4 +1,4 @@
-"""Housekeeping: what was deleted goes for good once nobody can want it back."""
+"""Housekeeping: what was deleted goes for good once nobody can want it back; lost files too."""
 
 from sqlalchemy import Connection, delete, select
 
@@ -12,6 +12,8 @@ from komadori.queue.store import Store
 
 _FINAL = tuple(state.value for state in FINAL_JOB_STATES)
 _AT_ONCE = 20
+LOST_AFTER_S = 3600.0
+"""Longer than any step may take from writing a file to telling of it."""
 
 
 class Housekeeping:
@@ -30,6 +32,18 @@ class Housekeeping:
             query = select(jobs.c.id).where(jobs.c.deleted_at < before, jobs.c.state.in_(_FINAL))
             old = connection.execute(query.limit(_AT_ONCE)).scalars().all()
         return sum(self._remove(job_id, before) for job_id in old)
+
+    def sweep_files(self) -> int:
+        """Remove files that no row knows: their worker died between writing and telling."""
+        known = select(schema.artifacts.c.id)
+        found = 0
+        for file in self._files.older_than(LOST_AFTER_S):
+            with self._store.read() as connection:
+                is_known = connection.execute(known.where(schema.artifacts.c.id == file)).first()
+            if not is_known:
+                self._files.remove(file)
+                found += 1
+        return found
 
     def _remove(self, job_id: JobId, before: float) -> bool:
         with self._store.write() as connection:

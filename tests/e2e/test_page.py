@@ -8,6 +8,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.browser import (
+    PHONE,
     STORY,
     NewReader,
     Reader,
@@ -311,7 +312,7 @@ def test_gradios_own_markers_in_a_story_stay_words(reader: Reader) -> None:
 
 
 def test_the_phone_has_everything_in_one_column(new_reader: NewReader) -> None:
-    page = new_reader(size=(390, 844), has_touch=True, is_mobile=True).open()
+    page = new_reader(size=PHONE, has_touch=True, is_mobile=True).open()
 
     draw(page, panels=2)
 
@@ -322,3 +323,17 @@ def test_the_phone_has_everything_in_one_column(new_reader: NewReader) -> None:
     expect(dialog(page).get_by_role("heading", name="Panel 2")).to_be_visible()
     dialog(page).get_by_role("button", name="Close").tap()
     expect(dialog(page)).to_have_count(0)
+
+
+def test_on_a_phone_the_strip_stays_in_sight_while_a_job_runs(new_reader: NewReader) -> None:
+    page = new_reader(size=PHONE, has_touch=True, is_mobile=True).open()
+    draw(page, story=STORY * 6, panels=40)
+    pictures(page).first.wait_for()
+
+    cards(page).last.scroll_into_view_if_needed()
+
+    expect(sentence(page)).to_be_in_viewport()
+    cancel = page.locator("#stage").get_by_role("button", name="Cancel")
+    expect(cancel).to_be_in_viewport()
+    cancel.tap()
+    expect(sentence(page)).to_contain_text("Cancelled")

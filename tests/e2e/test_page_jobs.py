@@ -26,7 +26,7 @@ from tests.e2e.browser import (
 pytestmark = pytest.mark.e2e
 
 MANY = 40
-SOME = 16  # enough to be stopped half-way, few enough to be completed
+SOME = 12  # enough to be stopped half-way, few enough to be completed
 LONG_STORY = STORY * 6
 
 

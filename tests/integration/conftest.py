@@ -59,9 +59,9 @@ def run_program(tmp_path: Path) -> Iterator[StartProgram]:
     """Start programs that must have left no process when the test ends."""
     started: list[Program] = []
 
-    def start(command: list[str], **environment: str) -> Program:
+    def start(command: list[str]) -> Program:
         log = tmp_path / f"program-{len(started)}.log"
-        started.append(Program(command, log, environment))
+        started.append(Program(command, log))
         return started[-1]
 
     yield start
@@ -72,6 +72,8 @@ def run_program(tmp_path: Path) -> Iterator[StartProgram]:
 def run_page(house: House, run_program: StartProgram) -> Iterator[StartPage]:
     """Start `app.py` on the house's folder; at the end no process of the folder may be left."""
 
+    started: list[Page] = []
+
     def start(*options: str, is_awaited: bool = True) -> Page:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
@@ -79,22 +81,24 @@ def run_page(house: House, run_program: StartProgram) -> Iterator[StartPage]:
         command = [sys.executable, str(ROOT / "app.py"), "--port", str(port), *options]
         program = run_program(command)
         page = Page(program, f"http://127.0.0.1:{port}")
+        started.append(page)
         if is_awaited:
-            until(lambda: page.answers() or program.process.poll() is not None, "the page answers")
+            until(
+                lambda: page.answers() or program.process.poll() is not None,
+                "the page answers",
+                within_s=60,
+            )
             assert program.process.poll() is None, program.output
         return page
 
     yield start
     try:
-        _wait_until_the_folder_is_left(house)
+        for page in started:
+            page.program.stop()
+        until(lambda: not processes_of(house.folder), "no process of the folder is left")
     finally:
         for process in processes_of(house.folder):
             process.kill()
-
-
-def _wait_until_the_folder_is_left(house: House) -> None:
-    """Pages are stopped by `run_program`, which is torn down after this: tests end them."""
-    until(lambda: not processes_of(house.folder), "no process of the folder is left")
 
 
 @pytest.fixture

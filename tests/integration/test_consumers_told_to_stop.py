@@ -73,7 +73,7 @@ def test_sigterm_gives_back_even_a_step_that_does_not_give_way(
 
 
 @on_sqlite
-@pytest.mark.parametrize("order", ["hang", "stop", "stop with lock"])
+@pytest.mark.parametrize("order", ["hang", "stop with lock"])
 def test_sigterm_ends_a_consumer_whose_worker_cannot_hear(
     house: House, consume: StartConsumer, setting: SetSetting, order: str
 ) -> None:

@@ -90,8 +90,6 @@ def test_a_second_page_on_the_same_folder_is_refused(house: House, run_page: Sta
     assert "Another Komadori page already uses" in second.program.output
     assert "Traceback" not in second.program.output
     assert first.answers()
-    first.program.signal(signal.SIGINT)
-    first.program.ended()
 
 
 def test_a_page_without_workers_goes_with_a_consumer_from_the_command_line(
@@ -108,7 +106,7 @@ def test_a_page_without_workers_goes_with_a_consumer_from_the_command_line(
     assert not page.program.children_everywhere()
     page.program.signal(signal.SIGTERM)
     page.program.ended()
-    assert consumer.process.poll() is None
+    assert consumer.process.poll() is None, "it is nobody's but its own"
     consumer.stop()
 
 
@@ -133,8 +131,6 @@ def test_a_killed_page_leaves_no_process_and_its_successor_finds_the_jobs(
     house.completed(job["id"], within_s=60)
     status = client.predict(job_id=job["id"], session_key=_KEY, api_name="/job_status")
     assert status["state"] == "COMPLETED"
-    again.program.signal(signal.SIGTERM)
-    again.program.ended()
 
 
 def test_an_embedded_consumer_that_was_killed_is_started_again(
@@ -150,8 +146,6 @@ def test_an_embedded_consumer_that_was_killed_is_started_again(
     house.completed(job)
     assert _consumer_of(page).pid != first.pid
     assert "consumer died" in page.program.output
-    page.program.signal(signal.SIGTERM)
-    page.program.ended()
 
 
 def test_a_frozen_consumer_does_not_outlive_its_page(house: House, run_page: StartPage) -> None:

@@ -1,5 +1,7 @@
 """Housekeeping: what was deleted goes for good, with its files, and nothing else does."""
 
+import os
+
 import pytest
 
 from komadori.domain.ids import JobId, SessionId
@@ -120,3 +122,18 @@ def test_the_versions_that_a_deleted_redo_made_stay_with_the_storyboard(
 
 def test_sweeping_an_empty_store_is_nothing(housekeeping: Housekeeping) -> None:
     assert housekeeping.sweep() == 0
+
+
+def test_files_that_no_row_knows_go_after_an_hour(
+    spine: Spine, session: SessionId, housekeeping: Housekeeping
+) -> None:
+    kept, fresh = drawn(spine, session), spine.files.put_picture(picture())
+    lost = spine.files.put_picture(picture())
+    for file in (spine.view(kept).panels[0].picture, lost.id):
+        os.utime(spine.files.path(file), (1, 1))
+
+    assert housekeeping.sweep_files() == 1
+
+    assert not spine.files.path(lost.id).exists()
+    assert spine.files.path(fresh.id).exists()
+    assert spine.files.path(spine.view(kept).panels[0].picture).exists()
