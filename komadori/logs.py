@@ -17,7 +17,7 @@ def set_up_logging(level: int = logging.INFO) -> None:
     handler.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S"))
     handler.addFilter(_stamp)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("httpx", "alembic", "huey", "PIL", "asyncio"):
+    for chatty in ("httpx", "alembic", "huey", "PIL", "asyncio", "uvicorn"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
 
 

@@ -6,12 +6,14 @@ here only after the settings are made.
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -24,6 +26,8 @@ from komadori.ui.files import file_routes
 from komadori.ui.first_paint import FirstPaint
 from komadori.ui.guards import ClosedDoors, SecurityHeaders
 from komadori.ui.join import join_routes
+
+log = logging.getLogger(__name__)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -151,7 +155,7 @@ def serve(
         app,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=5,  # open event streams would hold the exit up
+        timeout_graceful_shutdown=1,  # open event streams would hold the exit up
         server_header=False,
     )
     server = _Server(config, on_ready=on_ready, address=_address(host, listener))
@@ -170,6 +174,14 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._on_ready = on_ready
         self._address = address
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop. Hammering Ctrl-C changes nothing: the end is a second away."""
+        if not self.should_exit:
+            log.info("stopping: open pages are let go, running steps are given back")
+            # It would tell of each open event stream, with a traceback.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)

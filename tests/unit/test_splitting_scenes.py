@@ -59,6 +59,8 @@ def test_a_sentence_tells_its_place(told: str, setting: Setting | None) -> None:
         ("半夜，下起了大雨。", _T.NIGHT, _W.RAIN),
         ("傍晚，雪停了。", _T.DUSK, _W.CLEAR),
         ("清晨，雪花飘落。", _T.DAY, _W.SNOW),
+        ("Every evening she lit the lamp, but tonight the flame was gone.", _T.NIGHT, None),
+        ("The cupboard was dark inside.", None, None),
         ("Good night to all.", None, None),
     ],
 )

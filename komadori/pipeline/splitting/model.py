@@ -89,6 +89,16 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
+class Trait:
+    """Something of how a person looks: `kind` is what it is of, such as hair, one of each."""
+
+    name: str
+    kind: str
+    words: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Speech:
     """Spoken words, without their marks."""
 

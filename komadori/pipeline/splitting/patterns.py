@@ -10,6 +10,11 @@ def any_of(words: str) -> str:
     return "|".join(sorted(map(re.escape, set(words.split())), key=lambda word: (-len(word), word)))
 
 
+def words_of(words: str) -> frozenset[str]:
+    """Return the words of a list."""
+    return frozenset(words.split())
+
+
 _CALLS = r"(?<!so-)(?<!was )(?<!is )(?<!were )(?<!been )(?:called|calls)"
 SAY_EN = rf"(?:{any_of(words_en.SPEECH_VERBS)}|{_CALLS}|(?:went|goes) on)(?!\s+nothing)"
 # 道 says only where it is not a part of another word: 知道, 道士, 街道.

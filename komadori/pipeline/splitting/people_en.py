@@ -31,6 +31,11 @@ _CALLED = re.compile(
     rf"(?:\b(?:an?|the|his|her|their)\s(?:[a-z-]+\s){{0,3}}?(?P<role>{_ROLE})\s)?"
     rf"(?:(?:who was )?(?:named|called)|whose name was|(?:his|her) name was)\s(?P<name>{_NAME})"
 )
+# "Tom, a small boy with red hair" is one person, "Tom, a small boy and a dog" are three.
+_APPOSED = re.compile(
+    rf"(?P<name>{_NAME}),\s(?:an?|the)\s(?:[a-z-]+\s){{0,2}}?(?P<role>{_ROLE})"
+    r"(?=,(?!\s(?:and|or|an?|the)\b)|\s(?:with|who|of|from|in)\b)"
+)
 _CAPITAL = re.compile(rf"(?<![\w'’.-])(?:{_TITLE}\s)?{_WORD}(?:\s{_WORD})?(?![\w-])")
 _TITLED = re.compile(rf"(?P<title>{_TITLE})\s(?P<name>{_WORD})")
 _ROLE_SUBJECT = re.compile(
@@ -65,11 +70,21 @@ def people_en(story: str) -> list[tuple[Person, int]]:
         found.link(match["name"], match["role"])
     for name in _repeated_names(story):
         found.add(name, None, 2)
+    _add_roles(found, story)
+    return found.people(story)
+
+
+def _add_roles(found: "_Found", story: str) -> None:
+    same = set()
+    for match in _APPOSED.finditer(story):
+        found.link(match["name"], match["role"])
+        found.link(match["name"].split()[-1], match["role"])
+        same.add(match.end("role"))
     for match in _ROLE_SUBJECT.finditer(story):
-        found.add(None, match["role"], 2)
+        if match.end("role") not in same:
+            found.add(None, match["role"], 2)
     for match in _ROLE_THERE.finditer(story):
         found.add_if_acting(match["role"])
-    return found.people(story)
 
 
 class _Found:

@@ -2,16 +2,17 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
 from komadori.domain.requests import StoryboardRequest
 from komadori.domain.story import Character, Line, Panel, Scene, Storyboard
+from komadori.pipeline.splitting.appearance import appearances, described, without_speech
 from komadori.pipeline.splitting.cast import find_people
 from komadori.pipeline.splitting.clauses import cut_speeches, cut_to
 from komadori.pipeline.splitting.dialogue import Talk, talk
-from komadori.pipeline.splitting.model import Kind, Mention, Person, Sentence, Speech, Unit
+from komadori.pipeline.splitting.model import Kind, Mention, Sentence, Speech, Trait, Unit
 from komadori.pipeline.splitting.panels import Beat, Slot, fit
 from komadori.pipeline.splitting.paragraphs import paragraphs
 from komadori.pipeline.splitting.quotes import quotes, without_quotes
@@ -58,29 +59,34 @@ def split(request: StoryboardRequest) -> Storyboard:
     slots = _slots(story, scenes, said, request.panels)
     board = _Board(story, roster, said, _named_scenes(starts), slots)
     drawn = board.panels()
+    looks = appearances(without_speech(told, said.speeches), all_sentences, roster)
     return Storyboard(
         source="rules",
         language=language,
-        cast=_cast(request.characters, roster, drawn),
+        cast=_cast(request.characters, roster, drawn, looks),
         panels=drawn,
     )
 
 
 def _cast(
-    given: Sequence[Character], roster: Roster, drawn: Sequence[Panel]
+    given: Sequence[Character],
+    roster: Roster,
+    drawn: Sequence[Panel],
+    looks: Mapping[str, tuple[Trait, ...]],
 ) -> tuple[Character, ...]:
     """Return the given cast as it is, then those found who are in a panel."""
     seen = {name for panel in drawn for name in panel.characters}
     found = [person for person in roster.people[len(given) :] if person.name in seen]
     return (
         *given,
-        *(Character(name=person.name[:60], description=_described(person)) for person in found),
+        *(
+            Character(
+                name=person.name[:60],
+                description=described(person, looks.get(person.name, ())),
+            )
+            for person in found
+        ),
     )
-
-
-def _described(person: Person) -> str:
-    """What the story calls a person beside the name: a boy, 书生."""
-    return "" if person.role.lower() == person.name.lower() else person.role[:60]
 
 
 def _scenes(

@@ -72,7 +72,7 @@ TIMES: dict[TimeOfDay, str] = {
         r"the sun (?:was (?:setting|sinking|low)|set|sank|went down)"
     ),
     TimeOfDay.NIGHT: (
-        r"(?<!good )(?<!last )nights?(?! before)|midnight|moonlight|moonlit|starlight|"
+        r"(?<!good )(?<!last )nights?(?! before)|tonight|midnight|moonlight|moonlit|starlight|"
         r"the moon (?:rose|hung|shone|was|came)|"
         r"(?:under|beneath) the (?:moon|stars)|it (?:was|grew|got) dark"
     ),
