@@ -59,6 +59,15 @@ class PanelView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One picture of a job's film strip: the panel's number, where it stands, what was drawn."""
+
+    number: int
+    state: StepState
+    picture: ArtifactId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
     """A job as it stands now. Times are seconds since the epoch (UTC)."""
 
@@ -86,6 +95,8 @@ class JobView:
     """The request as it was stored. In lists it is left out (empty)."""
     source: str | None
     """Who split the story: "rules" or "llm"; None before."""
+    frames: tuple[Frame, ...]
+    """Its pictures in order, in lists too; none before the scenes are known."""
     steps: tuple[StepView, ...]
     panels: tuple[PanelView, ...]
     sequence: int

@@ -1,21 +1,23 @@
 """What a session may see of its jobs. Reads only."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
 from komadori.domain.ids import ArtifactId, JobId, SessionId
-from komadori.domain.states import JobKind, JobState
-from komadori.domain.view import JobView, ListPart, LogEntry, VersionView
+from komadori.domain.states import JobKind, JobState, StepKind
+from komadori.domain.view import Frame, JobView, ListPart, LogEntry, VersionView
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue import schema
 from komadori.queue.artifact_rows import panel_slot
 from komadori.queue.forecast import Forecast
-from komadori.queue.views import summary
+from komadori.queue.views import frame_of, summary
 
 LIST_MAX = 200
-_jobs, _events, _attempts, _artifacts = (
+_jobs, _steps, _events, _attempts, _artifacts = (
     schema.jobs,
+    schema.steps,
     schema.events,
     schema.attempts,
     schema.artifacts,
@@ -46,11 +48,25 @@ def list_jobs(
     rows = _matching(select(*columns), session, state, kind)
     rows = rows.order_by(_jobs.c.created_at.desc(), _jobs.c.id).limit(limit).offset(offset)
     total = _matching(select(func.count()).select_from(_jobs), session, state, kind)
-    found = connection.execute(rows).mappings()
+    found = connection.execute(rows).mappings().all()
+    frames = _frames(connection, [row["id"] for row in found])
     return ListPart(
-        items=tuple(summary(row, forecast) for row in found),
+        items=tuple(summary(row, tuple(frames[row["id"]]), forecast) for row in found),
         total=connection.execute(total).scalar_one(),
     )
+
+
+def _frames(connection: Connection, job_ids: list[JobId]) -> Mapping[JobId, list[Frame]]:
+    columns = (_steps.c.job_id, _steps.c.number, _steps.c.state, _steps.c.result)
+    query = (
+        select(*columns)
+        .where(_steps.c.job_id.in_(job_ids), _steps.c.kind == StepKind.PANEL.value)
+        .order_by(_steps.c.number)
+    )
+    frames: dict[JobId, list[Frame]] = {job_id: [] for job_id in job_ids}
+    for row in connection.execute(query).mappings():
+        frames[row["job_id"]].append(frame_of(row))
+    return frames
 
 
 def _matching(

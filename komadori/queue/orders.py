@@ -39,7 +39,7 @@ class Orders:
         request = parse_storyboard(dict(data))
         values = {
             "kind": JobKind.STORYBOARD.value,
-            "title": request.story.split("\n", 1)[0][:TITLE_CHARS],
+            "title": _title(request.story),
             "request": request.model_dump(mode="json"),
             "steps_planned": 1 + request.panels,
         }
@@ -70,7 +70,7 @@ class Orders:
         )
         values = {
             "kind": JobKind.PANEL.value,
-            "title": wanted[:TITLE_CHARS],
+            "title": _title(wanted),
             "request": request.model_dump(mode="json"),
             "target": job_id,
         }
@@ -208,6 +208,16 @@ class Orders:
         if job is None or job.row["session_id"] != session:
             raise NotFound("job", job_id)
         return job
+
+
+def _title(text: str) -> str:
+    """Return the first line, cut at the end of a word when it is long."""
+    line = text.split("\n", 1)[0].strip()
+    if len(line) <= TITLE_CHARS:
+        return line
+    head = line[:TITLE_CHARS]
+    words, _, _ = head.rpartition(" ")
+    return f"{words or head}…"
 
 
 def _refuse_retry(job: OpenJob) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, select
 from komadori.domain.ids import JobId
 from komadori.domain.states import FINAL_JOB_STATES, JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.story import Panel
-from komadori.domain.view import JobView, PanelView, Problem, StepView
+from komadori.domain.view import Frame, JobView, PanelView, Problem, StepView
 from komadori.queue import schema
 from komadori.queue.artifact_rows import panel_slot
 from komadori.queue.forecast import Forecast
@@ -51,6 +51,7 @@ class JobFold:
         steps = sorted(self._steps.values(), key=lambda row: (row["created_at"], row["number"]))
         return _job_view(
             job,
+            frames=tuple(frame_of(row) for row in steps if row["kind"] == StepKind.PANEL),
             steps=tuple(_step_view(row) for row in steps),
             panels=tuple(self._panel_view(row) for row in steps if _draws_panel(job, row)),
             request=job["request"],
@@ -82,10 +83,11 @@ class JobFold:
         )
 
 
-def summary(job: RowMapping, forecast: Forecast) -> JobView:
+def summary(job: RowMapping, frames: tuple[Frame, ...], forecast: Forecast) -> JobView:
     """Return a job as lists show it: without steps, panels and request."""
     return _job_view(
         job,
+        frames=frames,
         steps=(),
         panels=(),
         request={},
@@ -98,6 +100,7 @@ def summary(job: RowMapping, forecast: Forecast) -> JobView:
 def _job_view(
     job: RowMapping,
     *,
+    frames: tuple[Frame, ...],
     steps: tuple[StepView, ...],
     panels: tuple[PanelView, ...],
     request: Mapping[str, Any],
@@ -129,9 +132,18 @@ def _job_view(
         target=job["target"],
         request=request,
         source=job["source"],
+        frames=frames,
         steps=steps,
         panels=panels,
         sequence=job["seq"],
+    )
+
+
+def frame_of(step: RowMapping) -> Frame:
+    """Return the picture of a panel step: its number, state and what it has drawn."""
+    result = step["result"] or {}
+    return Frame(
+        number=step["number"], state=StepState(step["state"]), picture=result.get("picture")
     )
 
 

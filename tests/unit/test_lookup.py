@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from komadori.domain.ids import ArtifactId, JobId, SessionId
-from komadori.domain.states import JobKind, JobState, Lane
+from komadori.domain.states import JobKind, JobState, Lane, StepState
 from komadori.domain.view import JobView, ListPart, LogEntry
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue import lookup
@@ -239,3 +239,18 @@ def test_an_id_that_is_no_id_is_not_found(spine: Spine, session: SessionId) -> N
     for job_id in ("", "' OR 1=1 --", "x" * 10_000):
         with spine.store.read() as connection, pytest.raises(NotFound):
             lookup.require_job(connection, session, JobId(job_id))
+
+
+def test_a_list_shows_each_jobs_film_strip(spine: Spine, session: SessionId) -> None:
+    job_id = spine.make_scenes(session)
+    spine.work(failing=[2])
+    spine.redo(session, job_id, 1)
+    spine.work()
+
+    redo, storyboard = listed(spine, session).items
+
+    states = [(frame.number, frame.state, bool(frame.picture)) for frame in storyboard.frames]
+    done, failed = StepState.COMPLETED, StepState.FAILED
+    assert states == [(1, done, True), (2, failed, False), (3, done, True)]
+    assert [(frame.number, frame.state) for frame in redo.frames] == [(1, done)]
+    assert redo.frames[0].picture == spine.view(job_id).panels[0].picture

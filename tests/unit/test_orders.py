@@ -500,3 +500,19 @@ def test_a_late_redo_does_not_make_the_storyboard_look_slow(
 
     assert spine.state(job_id) is JobState.COMPLETED
     assert spine.job(job_id).ended_at == ended_at
+
+
+@pytest.mark.parametrize(
+    ("story", "title"),
+    [
+        (f"A short one.\n{STORY}", "A short one."),
+        (STORY * 3, f"{(STORY * 3)[:79].rpartition(' ')[0]}…"),
+        ("从前有座山山里有座庙" * 12, f"{('从前有座山山里有座庙' * 12)[:80]}…"),
+    ],
+)
+def test_a_job_is_called_by_its_first_line_cut_after_a_word(
+    story: str, title: str, spine: Spine, session: SessionId
+) -> None:
+    job_id = spine.orders.submit_storyboard(session, {"story": story, "panels": 1}, None)
+
+    assert spine.job(job_id).title == title

@@ -28,6 +28,7 @@ def make_view(job_id: JobId, state: JobState, **facts: Any) -> JobView:
     """Return a job with nothing in it but what matters to a follower."""
     empty: dict[str, Any] = dict.fromkeys(JobView.__dataclass_fields__)
     empty |= {"id": job_id, "state": state, "kind": JobKind.STORYBOARD, "panels": (), "steps": ()}
+    empty["frames"] = ()
     return JobView(**(empty | facts))
 
 

@@ -100,6 +100,7 @@ def make_view(state: JobState, panels: tuple[PanelView, ...] = (), **facts: Any)
         "target": None,
         "request": {"panels": len(panels) or 12},
         "source": None,
+        "frames": (),
         "steps": tuple(steps),
         "panels": panels,
         "sequence": 1,

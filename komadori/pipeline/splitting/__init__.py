@@ -1,6 +1,7 @@
 """The rule-based story splitter: from a story to the panels of a storyboard.
 
-The way of a story: paragraphs → quotes → sentences → people → dialogue → scenes → panels → shots.
+The way of a story: paragraphs → quotes → sentences → people → dialogue → scenes → panels → shots
+→ looks.
 Everything is kept as offsets into the story as it was written, so no character can get lost.
 """
 

@@ -43,7 +43,7 @@ _HAIR = re.compile(
     rf"(?P<shape>[长短卷乱]|披肩)?的?(?P<noun>头发|秀发|卷发|发(?![现生出觉光抖怒亮愣呆誓财烧问]))"
     rf"(?:(?:已经|已|全|都|也|很|早已)*(?P<turned>{_SHADES})(?=了|[，。；！？、]|$))?"
 )
-_PLAIT = re.compile(r"(?:扎着|梳着|编着|留着|拖着)[^，。！？；]{0,5}?(?P<noun>辫|马尾|发髻)")
+_PLAIT = re.compile(r"(?:扎着|梳着|编着|留着|拖着)[^，。！？；]{0,5}?(?P<noun>辫子|辫|马尾|发髻)")
 _BALD = re.compile(r"(?:剃|顶|是)着?[个一]*光头|光着头")
 _BEARD = re.compile(
     rf"(?:留着|长着|留了)?(?:一[把脸撮]|满脸)?(?P<shade>{_SHADES})?(?:色的?|的)?"
@@ -94,6 +94,7 @@ _PERSON = re.compile(
 )
 _PRONOUN = re.compile(r"(?:他|她)(?!们)")
 _FAR = 40
+_LONGEST = 200  # what has no mark for longer is no clause that tells of one person
 _CLAUSE = re.compile(r"[^，；：、。！？…—]+[，；：、。！？…—]*")
 _INDEFINITE = re.compile(r"(?:一?[个位名]|有)[^，。！？；]{0,8}$")
 
@@ -105,7 +106,11 @@ def traits(told: str, prose: Sequence[Sentence], roster: Roster) -> Iterator[Tra
         if sentence.opens_paragraph:
             before = None
         found = _CLAUSE.finditer(told, sentence.start, sentence.end)
-        clauses = [match for match in found if match.group().strip("，；：、。！？…— \n")]
+        clauses = [
+            match
+            for match in found
+            if len(match.group()) <= _LONGEST and match.group().strip("，；：、。！？…— \n")
+        ]
         for number, match in enumerate(clauses):
             clause = _Clause(told, match.start(), match.end(), _named(told, match, roster))
             reader = _Reader(clause, roster, before, opens=number == 0)
