@@ -1,5 +1,6 @@
 """The database: one engine per process, writers that take their lock at once, and one clock."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,12 @@ from komadori.queue.changes import Changes
 from komadori.queue.statement import Statement
 
 BUSY_TIMEOUT_S = 5.0
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "foreign_keys = ON",
+    "wal_autocheckpoint = 4000",  # pages; a checkpoint waits for the disk, under the write lock
+)
 _BEGIN = Statement("BEGIN")
 _BEGIN_WRITING = Statement("BEGIN IMMEDIATE")
 
@@ -25,6 +32,8 @@ class Store:
 
     def __init__(self, url: str, changes: Changes | None = None) -> None:
         self._changes = changes
+        self._of_thread = threading.local()
+        self._kept: list[Connection] = []
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         options: dict[str, Any] = {}
         if self.is_sqlite:
@@ -44,11 +53,27 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that may write; committed at the end, rolled back on an error."""
-        with self._writer.begin() as connection:
-            changed = connection.info["changed"] = set[str]()
-            yield connection
+        connection = self._writer_of_thread() if self.is_sqlite else self._writer.connect()
+        try:
+            with connection.begin():
+                changed = connection.info["changed"] = set[str]()
+                yield connection
+        finally:
+            if not self.is_sqlite:
+                connection.close()
         if changed and self._changes is not None:
             self._changes.announce(changed)
+
+    def _writer_of_thread(self) -> Connection:
+        """Return this thread's own connection: one from the pool costs as much as five statements.
+
+        A server may go away, so PostgreSQL's are taken from the pool, which looks first.
+        """
+        kept: Connection | None = getattr(self._of_thread, "writer", None)
+        if kept is None:
+            kept = self._of_thread.writer = self._writer.connect()
+            self._kept.append(kept)
+        return kept
 
     def now(self, connection: Connection) -> float:
         """Return seconds since the epoch by the one clock that all workers of this store share."""
@@ -59,6 +84,8 @@ class Store:
 
     def close(self) -> None:
         """Close all connections."""
+        for connection in self._kept:
+            connection.close()
         self.engine.dispose()
         if self._changes is not None:
             self._changes.close()
@@ -66,7 +93,7 @@ class Store:
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by _begin_sqlite alone
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -39,7 +39,10 @@ def test_a_list_names_jobs_without_their_insides(spine: Spine, session: SessionI
 
     (job,) = listed(spine, session).items
 
-    assert (job.title, job.state, job.steps_total) == (STORY[:80], JobState.RUNNING, 4)
+    assert (
+        job.title == "A red bird sat on the gate. The boy looked up. The bird sang, and the rain…"
+    )
+    assert (job.state, job.steps_total) == (JobState.RUNNING, 4)
     assert (job.steps, job.panels, job.request) == ((), (), {})
 
 
