@@ -10,6 +10,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from komadori.backends.images.sketch import SketchBackend
+from komadori.backends.images.sketch.colouring import (
+    BLACK_HAIR,
+    BLOND_HAIR,
+    RED_HAIR,
+    WHITE_HAIR,
+    cloth_named,
+    hair_named,
+)
+from komadori.backends.images.sketch.framing import framing_of
+from komadori.backends.images.sketch.ink import Colour
 from komadori.backends.images.sketch.looks import looks_of
 from komadori.backends.images.sketch.reading import read
 from komadori.domain.story import (
@@ -48,10 +58,11 @@ def a_drawing(
     seed: int = 3,
     wish: str = "",
     size: tuple[int, int] = SMALL,
+    number: int = 5,
     **style: str,
 ) -> Drawing:
     panel = Panel(
-        number=5,
+        number=number,
         scene=scene or Scene(number=2, setting=Setting.FIELD),
         text=text,
         shot=shot,
@@ -290,6 +301,97 @@ def test_words_about_a_character_shape_the_look(
     look = looks_of([Character(name="X", description=description)], (), "")["X"]
 
     assert getattr(look, feature) == value
+
+
+@pytest.mark.parametrize(
+    ("description", "hair", "cloth"),
+    [
+        ("red hair", RED_HAIR, None),
+        ("white beard", WHITE_HAIR, None),
+        ("白发", WHITE_HAIR, None),
+        ("白胡子", WHITE_HAIR, None),
+        ("黑发", BLACK_HAIR, None),
+        ("a red cloak", None, "red"),
+        ("红袍", None, "red"),
+        ("a girl with long, curly red hair in a green dress", RED_HAIR, "teal"),
+        ("short hair, red woollen cloak", None, "red"),
+        ("dressed in red, long hair", None, "red"),
+        ("his hair was white; a blue coat", WHITE_HAIR, "blue"),
+        ("a black-haired man, red scarf", BLACK_HAIR, "red"),
+        ("golden hair and a silver robe", BLOND_HAIR, "grey"),
+        ("blue eyes, a brown coat", None, "brown"),
+        ("红头发的小女孩，白裙子", RED_HAIR, "white"),
+        ("头发花白，穿蓝袍", WHITE_HAIR, "blue"),
+        ("须发皆白，黑色长袍", WHITE_HAIR, "navy"),
+        ("长发，红色的斗篷", None, "red"),
+        ("长发黑衣", None, "navy"),
+    ],
+)
+def test_colours_of_hair_and_of_clothes_are_kept_apart(
+    description: str, hair: Colour | None, cloth: str | None
+) -> None:
+    assert (hair_named(description), cloth_named(description)) == (hair, cloth)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "white beard",
+        "a grey beard",
+        "a white-bearded sailor",
+        "白胡子",
+        "花白胡子",
+        "her uncle, grey beard",
+    ],
+)
+def test_a_white_beard_makes_hair_and_beard_white_at_any_age(description: str) -> None:
+    look = looks_of([Character(name="Tom", description=description)], (), "")["Tom"]
+
+    assert (look.age, look.hair_colour, look.beard) == ("adult", WHITE_HAIR, "short")
+
+
+def test_a_girl_has_no_beard_though_her_grandfather_has_one() -> None:
+    anna = Character(name="Anna", description="a girl whose grandfather has a white beard")
+
+    look = looks_of([anna], (), "")["Anna"]
+
+    assert (look.age, look.is_woman, look.beard) == ("child", True, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "age"),
+    [
+        ("Little Tailor", "", "adult"),
+        ("Little Tailor", "a boy", "child"),
+        ("Little Red", "a fox hunter", "adult"),
+        ("Little Red", "a girl in a red hood", "child"),
+        ("Little Red Riding Hood", "", "child"),
+        ("小红帽", "", "child"),
+        ("小王", "", "adult"),
+        ("小王", "一个小男孩", "child"),
+        ("孙二娘", "", "adult"),
+        ("Old Tom", "", "old"),
+        ("Old Tom", "friend of every child", "old"),
+        ("老王", "", "old"),
+    ],
+)
+def test_a_name_makes_old_but_little_alone_makes_no_child(
+    name: str, description: str, age: str
+) -> None:
+    assert looks_of([Character(name=name, description=description)], (), "")[name].age == age
+
+
+def test_no_two_panels_of_a_story_are_framed_alike() -> None:
+    assert len({framing_of(number) for number in range(1, 61)}) == 60
+
+
+@pytest.mark.parametrize("shot", [Shot.CLOSE_UP, Shot.MEDIUM, Shot.OVER_THE_SHOULDER])
+async def test_the_same_moment_is_framed_anew_in_each_panel(shot: Shot) -> None:
+    pictures = [await pixels(a_drawing(shot=shot, number=number)) for number in range(1, 9)]
+
+    for index, one in enumerate(pictures):
+        for other in pictures[index + 1 :]:
+            assert difference(one, other) > 5
 
 
 def test_tall_people_are_taller_and_fat_ones_wider() -> None:

@@ -7,8 +7,19 @@ from typing import TypeVar
 
 from komadori.backends.images.sketch.beasts import BEASTS
 from komadori.backends.images.sketch.chance import number_of
+from komadori.backends.images.sketch.colouring import (
+    BLACK_HAIR,
+    BLOND_HAIR,
+    BROWN_HAIR,
+    CLOTHS,
+    RED_HAIR,
+    WHITE_HAIR,
+    cloth_named,
+    hair_named,
+    without_body,
+)
 from komadori.backends.images.sketch.ink import Colour
-from komadori.backends.images.sketch.words import Table, first, has
+from komadori.backends.images.sketch.words import Table, first, has, place_of
 from komadori.domain.story import Character
 
 T = TypeVar("T")
@@ -44,48 +55,28 @@ class Look:
         return (self.hair, self.hair_colour, self.hat, self.garment, self.cloth, self.pattern)
 
 
-_BLACK: Colour = (34, 32, 38)
-_BROWN: Colour = (112, 76, 52)
-_WHITE: Colour = (232, 230, 224)
-_HAIR_COLOURS: dict[str, tuple[str, Colour]] = {
-    "white": (
-        "white-haired white_hair grey-haired gray-haired grey_hair "
-        "gray_hair silver 白发 银发 白须 花白",
-        _WHITE,
-    ),
-    "blond": ("blond* golden_hair fair-haired 金发", (232, 200, 120)),
-    "red": ("red-haired redhead red_hair ginger auburn 红发", (190, 88, 50)),
-    "brown": ("brown_hair brown-haired chestnut brunette 棕发", _BROWN),
-    "black": ("black_hair black-haired dark_hair dark-haired 黑发 乌发", _BLACK),
-}
-_CLOTH: dict[str, tuple[str, Colour]] = {
-    "red": ("red crimson scarlet 红衣 红色 红裙 红袍", (196, 70, 54)),
-    "ochre": ("yellow ochre gold golden 黄衣 黄色 黄袍", (220, 172, 84)),
-    "teal": ("teal green emerald 绿 青衣 青衫 青色", (72, 130, 124)),
-    "cream": ("cream linen beige 米色 素衣", (238, 228, 204)),
-    "navy": ("black dark navy 黑衣 黑色 黑袍", (44, 46, 58)),
-    "blue": ("blue indigo 蓝", (104, 132, 178)),
-    "plum": ("purple violet plum 紫", (132, 90, 124)),
-    "olive": ("olive khaki 军绿", (142, 146, 92)),
-    "white": ("white 白衣 白色 白袍 白裙", (238, 238, 234)),
-    "brown": ("brown leather 褐 棕", (138, 98, 70)),
-    "rose": ("pink rose 粉", (222, 150, 144)),
-    "grey": ("grey gray silver 灰", (156, 158, 162)),
-}
 _AGES: Table = {
     "child": (
-        "child* boy girl kid little young_boy young_girl toddler son daughter grandson "
-        "granddaughter 孩 童 小男孩 小女孩 娃 少年 女孩 男孩 儿子 女儿 孙"
+        "child* boy girl kid young_boy young_girl toddler son daughter grandson "
+        "granddaughter red_riding_hood goldilocks 孩 童 小男孩 小女孩 娃 少年 女孩 男孩 儿子 女儿 "
+        "孙子 孙女 孙儿 小姑娘 小红帽"
     ),
     "old": (
         "old elderly aged ancient grandfather grandmother granny grandpa grandma crone 老 "
         "爷爷 奶奶 婆婆 翁 年迈 祖父 祖母 师父"
     ),
 }
+_OLD_BY_NAME = re.compile(r"\s*(?:the\s+)?old\b|\s*老", re.IGNORECASE)
+_BEARDS = "beard* 胡子 胡须 白须 长须 长髯 络腮 髯"
+_BEARDLESS = "clean-shaven beardless 无须 没有胡子 没胡子"
+_NEVER_BEARDED = (
+    "woman women girl boy child children kid toddler lady queen princess witch daughter "
+    "granddaughter 女 姑娘 孩 童 娃 少年 妻 母 婆 奶奶"
+)
 _WOMAN = (
     "woman women girl lady mother daughter sister wife queen princess she her "
     "grandmother granny grandma aunt "
-    "miss mrs witch widow maid heroine "
+    "miss mrs witch widow maid heroine red_riding_hood goldilocks 小红帽 "
     "女 姑娘 娘 妻 母 妈 姐 妹 婆 奶奶 公主 皇后 夫人 小姐 她 婶 嫂 "
     "姨"
 )
@@ -180,11 +171,11 @@ def looks_of(
     everyone = {character.name: character for character in cast}
     for name in extra:  # a story may know more people than its cast
         everyone.setdefault(name, Character(name=name.strip()[:60] or "?"))
-    named = {name: _named(_about(who), _CLOTH) for name, who in everyone.items()}
+    named = {name: cloth_named(_about(who)) for name, who in everyone.items()}
     looks: dict[str, Look] = {}
     for name, character in everyone.items():
         spoken_for = {
-            _CLOTH[cloth][1]
+            CLOTHS[cloth][1]
             for other, cloth in named.items()
             if cloth and other != name and other not in looks
         }
@@ -220,12 +211,12 @@ def _newness(look: Look, others: Sequence[Look]) -> float:
 
 
 def _about(character: Character) -> str:
-    return f"{character.name} {character.description}".replace("hair", "")
+    return f"{character.name} {character.description}"
 
 
 def _look(character: Character, number: int, character_style: str) -> Look:
-    words = f"{character.name} {character.description}"
-    age = first(words, _AGES) or "adult"
+    words = _about(character)
+    age = _age(character.name, words)
     is_woman = _is_woman(character, words, number)
     is_eastern = any("\u4e00" <= char <= "\u9fff" for char in character.name)
     hat = first(words, _HATS) or ""
@@ -233,9 +224,10 @@ def _look(character: Character, number: int, character_style: str) -> Look:
     if age == "old" and not is_woman and first(words, _HAIRS) is None and not is_eastern:
         hair = _pick(("fringe", "short", "swept"), number // 7)
     garment = first(words, _GARMENTS) or _pick(_GARMENT_OF[is_eastern, is_woman], number // 11)
-    cloth_name = _named(_about(character), _CLOTH) or _pick(tuple(_CLOTH), number // 13)
-    trim_name = _pick(tuple(name for name in _CLOTH if name != cloth_name), number // 17)
-    height, girth = _size(words, age, is_woman, number)
+    named_cloth = cloth_named(words)
+    cloth_name = named_cloth or _pick(tuple(CLOTHS), number // 13)
+    trim_name = _pick(tuple(name for name in CLOTHS if name != cloth_name), number // 17)
+    height, girth = _size(without_body(words), age, is_woman, number)
     species = first(character.name, {kind: beast.names for kind, beast in BEASTS.items()})
     if species is not None:
         return _beast(character, species, number)
@@ -254,9 +246,9 @@ def _look(character: Character, number: int, character_style: str) -> Look:
         glasses=has(words, "glasses spectacles eyeglasses 眼镜"),
         garment=garment,
         cloth=(168, 174, 182)
-        if garment == "armour" and _named(words, _CLOTH) is None
-        else _CLOTH[cloth_name][1],
-        trim=_CLOTH[trim_name][1],
+        if garment == "armour" and named_cloth is None
+        else CLOTHS[cloth_name][1],
+        trim=CLOTHS[trim_name][1],
         pattern=_pick(_PATTERNS, number // 19),
         skin=_SKINS[4]
         if has(words, "dark-skinned black-skinned 黝黑")
@@ -268,10 +260,10 @@ def _beast(character: Character, species: str, number: int) -> Look:
     fur = BEASTS[species].fur
     apart = tuple(
         name
-        for name, (_, cloth) in _CLOTH.items()
+        for name, (_, cloth) in CLOTHS.items()
         if sum(abs(a - b) for a, b in zip(cloth, fur, strict=True)) > 130
     )
-    cloth = _named(character.description, _CLOTH) or _pick(apart, number // 13)
+    cloth = cloth_named(character.description) or _pick(apart, number // 13)
     return Look(
         name=character.name,
         age="adult",
@@ -286,15 +278,34 @@ def _beast(character: Character, species: str, number: int) -> Look:
         hat="",
         glasses=False,
         garment=_pick(("cloak", "tunic", "coat", "sweater"), number // 11),
-        cloth=_CLOTH[cloth][1],
-        trim=_pick(tuple(_CLOTH.values()), number // 17)[1],
+        cloth=CLOTHS[cloth][1],
+        trim=_pick(tuple(CLOTHS.values()), number // 17)[1],
         pattern="plain",
         skin=BEASTS[species].fur,
         species=species,
     )
 
 
+def _age(name: str, words: str) -> str:
+    """Return child, adult or old: "Old Tom" is old whoever else is named beside him."""
+    if _OLD_BY_NAME.match(name):
+        return "old"
+    age = first(words, _AGES) or "adult"
+    return "adult" if age == "child" and _is_bearded(words) else age
+
+
+def _is_bearded(words: str) -> bool:
+    """Whether they wear a beard themselves: it is told before any woman or child, or without."""
+    beard = place_of(words, _BEARDS)
+    if beard is None or has(words, _BEARDLESS):
+        return False
+    other = place_of(words, _NEVER_BEARDED)
+    return other is None or beard < other
+
+
 def _is_woman(character: Character, words: str, number: int) -> bool:
+    if _is_bearded(words):
+        return False
     if has(words, _WOMAN):
         return True
     if has(words, _MAN):
@@ -305,24 +316,26 @@ def _is_woman(character: Character, words: str, number: int) -> bool:
 
 
 def _hair_colour(words: str, age: str, number: int, *, is_eastern: bool) -> Colour:
-    named = _named(words, _HAIR_COLOURS)
-    if named:
-        return _HAIR_COLOURS[named][1]
+    named = hair_named(words)
+    if named is not None:
+        return named
     if age == "old":
-        return _WHITE
+        return WHITE_HAIR
     if is_eastern:
-        return _BLACK
-    return _pick((_BLACK, _BROWN, (232, 200, 120), _BLACK, (190, 88, 50)), number // 29)
+        return BLACK_HAIR
+    return _pick((BLACK_HAIR, BROWN_HAIR, BLOND_HAIR, BLACK_HAIR, RED_HAIR), number // 29)
 
 
 def _beard(words: str, age: str, number: int, *, is_woman: bool) -> str:
-    if is_woman or age == "child" or has(words, "clean-shaven beardless 无须"):
+    if is_woman or age == "child" or has(words, _BEARDLESS):
         return ""
     if has(words, "long_beard long-bearded wizard 长须 长髯 白须 胡须 道士 道长"):
         return "long"
-    if has(words, "beard* 胡子 络腮"):
+    if has(words, "八字胡 小胡子"):
+        return "moustache"
+    if has(words, _BEARDS):
         return "short"
-    if has(words, "moustache mustache 八字胡 小胡子"):
+    if has(words, "moustache mustache moustached"):
         return "moustache"
     if age == "old":
         return _pick(("long", "short", "moustache"), number // 31)
@@ -353,10 +366,6 @@ def _heads(age: str, character_style: str) -> float:
     if has(character_style, "realis* natural* lifelike anatomical heroic 写实 真实 逼真"):
         return 5.6 if age == "child" else 7.0
     return 4.5 if age == "child" else 5.7
-
-
-def _named(words: str, table: dict[str, tuple[str, Colour]]) -> str | None:
-    return first(words, {name: names for name, (names, _) in table.items()})
 
 
 def _pick(items: Sequence[T], number: int) -> T:

@@ -29,6 +29,8 @@ class Pose:
 
 POSES: dict[str, Pose] = {
     "stand": Pose(),
+    "incline": Pose(lean=2, nod=7),
+    "lift": Pose(lean=-3, nod=-7),
     "talk": Pose(lean=2, near_arm=(-12, 30), far_arm=(34, 104)),
     "plead": Pose(lean=4, near_arm=(40, 74), far_arm=(44, 92)),
     "listen": Pose(lean=-2, near_arm=(-7, 10), far_arm=(22, 74)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from komadori.backends.images.sketch.camera import Camera
 from komadori.backends.images.sketch.chance import chance, number_of
 from komadori.backends.images.sketch.figure import Acting
+from komadori.backends.images.sketch.framing import framing_of
 from komadori.backends.images.sketch.head import Face
 from komadori.backends.images.sketch.held import THINGS
 from komadori.backends.images.sketch.looks import Look
@@ -16,6 +17,7 @@ from komadori.domain.story import Drawing, Shot
 _MOVING = {"walk", "run", "ride"}
 _IDLE_POSES = ("stand", "listen", "akimbo", "stand", "think")
 _TALK_POSES = ("talk", "plead", "talk", "akimbo")
+_CLOSE_POSES = {"think", "cry", "raise", "look", "recoil"}
 _MEDIUM_SCALES = (480, 480, 450, 400, 345)
 _HAT_ROOM = {
     "straw": 0.34,
@@ -75,7 +77,8 @@ def staged(drawing: Drawing, reading: Reading, looks: Mapping[str, Look], width:
 def _yaw(drawing: Drawing, reading: Reading, reach: float) -> float:
     if reading.is_centred:
         return 0.0
-    return chance("yaw", drawing.panel.number, drawing.seed).uniform(-reach, reach)
+    stir = chance("yaw", drawing.panel.number, drawing.seed).uniform(-0.25, 0.25)
+    return reach * (framing_of(drawing.panel.number).aim * 0.8 + stir)
 
 
 def _horizon(reading: Reading, usual: float) -> float:
@@ -198,11 +201,12 @@ def _group(drawing: Drawing, reading: Reading, looks: Mapping[str, Look], width:
     count = len(order)
     is_wide = reading.shot is Shot.WIDE
     dice = chance("group", drawing.panel.number, drawing.seed)
+    framing = framing_of(drawing.panel.number)
     spots = _spots(order, is_wide=is_wide, dice_seed=(drawing.panel.number, drawing.seed))
     span = max((x for x, _ in spots), default=0.0) - min((x for x, _ in spots), default=0.0)
     scale = 168.0 if is_wide else float(_MEDIUM_SCALES[min(count, 4)] if count <= 4 else 300)
     scale = min(
-        scale * reading.size * dice.uniform(0.94, 1.1),
+        scale * reading.size * (0.3 + 0.7 * framing.near) * dice.uniform(0.97, 1.05),
         width * (0.72 if is_wide else 0.7) / max(span, 0.5),
     )
     tallest = max(_top(looks[name]) for name in order)
@@ -213,7 +217,7 @@ def _group(drawing: Drawing, reading: Reading, looks: Mapping[str, Look], width:
     middle = width * (
         0.5
         if reading.is_centred or count > 2
-        else 0.5 + dice.choice((-1, 1)) * (0.12 if count == 1 else 0.04)
+        else 0.5 + dice.choice((-1, 1)) * (0.1 + 0.04 * framing.side if count == 1 else 0.04)
     )
     camera = Camera.aimed(
         scale=scale,
@@ -289,9 +293,10 @@ def _close_up(
     look = looks[name]
     right = _facing(reading, order, name, drawing)
     dice = chance("close", drawing.panel.number, drawing.seed)
-    head = min(335 * reading.size * dice.uniform(0.94, 1.08), width * 0.42)
+    framing = framing_of(drawing.panel.number)
+    head = min(330 * reading.size * framing.near * dice.uniform(0.97, 1.04), width * 0.42)
     scale = head / (look.height / look.heads)
-    offset = 0.0 if reading.is_centred else 0.09
+    offset = 0.0 if reading.is_centred else 0.09 + 0.06 * framing.side
     middle = width * (0.5 - offset if right else 0.5 + offset)
     horizon = _horizon(reading, 320)
     top = 132 + head * _HAT_ROOM.get(look.hat, 0.0) * 0.55
@@ -308,8 +313,7 @@ def _close_up(
     acting = _acting(
         drawing, reading, name, faces_right=right, turn=0.42 if len(order) > 1 else 0.34
     )
-    upright = acting.pose if acting.pose in {"think", "cry", "raise", "look", "recoil"} else "stand"
-    acting = Acting(upright, acting.face, right, acting.holds if upright == "hold" else "")
+    acting = Acting(acting.pose if acting.pose in _CLOSE_POSES else framing.nod, acting.face, right)
     actor = Actor(look, acting, *_in_frame(camera, focal / scale, 0, 0))
     return Staging(
         camera, (actor,), focal / scale + 0.6, actor if name == reading.speaker else None
@@ -327,10 +331,11 @@ def _over_the_shoulder(
     left = order.index(listener) < order.index(speaker)  # the listener's side holds
     look = looks[speaker]
     dice = chance("shoulder", drawing.panel.number, drawing.seed)
-    scale = 465 * reading.size * dice.uniform(0.94, 1.06)
+    framing = framing_of(drawing.panel.number)
+    scale = 460 * reading.size * (0.3 + 0.7 * framing.near) * dice.uniform(0.97, 1.04)
     horizon = _horizon(reading, 300)
     high = max(0.25, _top(look) - (horizon - 168) / scale)
-    middle = width * (0.61 if left else 0.39)
+    middle = width * (0.5 + (0.11 + 0.025 * framing.side) * (1 if left else -1))
     camera = Camera.aimed(
         scale=scale,
         focal=1400,
