@@ -37,6 +37,11 @@ def build_page(jobs: Jobs, sessions: Sessions) -> gr.Blocks:
                 board = build_studio(jobs, sessions, page, answers)
             with gr.Tab(label("tab_jobs"), id="jobs", render_children=True):
                 build_jobs_tab(jobs, sessions, board, answers)
+        gr.HTML(
+            f'<a href="/?view=api">{label("api_link")}</a>',
+            elem_id="colophon",
+            apply_default_css=False,
+        )
         add_api(jobs, sessions)
     page.i18n_instance = I18N
     return page

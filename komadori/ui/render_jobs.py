@@ -5,21 +5,11 @@ from typing import Any
 from komadori.domain.states import JobKind, JobState
 from komadori.domain.view import JobView, ListPart
 from komadori.ui.render import age_words, duration_words, esc, problem_words, time_tag
-from komadori.ui.render_strip import mini_strip
+from komadori.ui.render_strip import frames_words, job_state, mini_strip
 from komadori.ui.texts import Language, say
 
 PAGE_SIZE = 20
 
-JOB_SHAPES: dict[JobState, str] = {
-    JobState.QUEUED: "○",
-    JobState.RUNNING: "●",
-    JobState.WAITING: "…",
-    JobState.CANCELLING: "◌",
-    JobState.COMPLETED: "✓",
-    JobState.PARTIAL: "◐",
-    JobState.FAILED: "✕",
-    JobState.CANCELLED: "–",
-}
 _MAY_RETRY = frozenset({JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
 
 
@@ -33,7 +23,11 @@ def job_list(
     language: Language,
 ) -> dict[str, Any]:
     """Draw a page of the list in the pieces that the page patches."""
-    rows = [row(view, now, language) for view in part.items]
+    titles = {view.id: view.title for view in part.items}
+    rows = [
+        row(view, now, language, board=titles.get(view.target, "") if view.target else "")
+        for view in part.items
+    ]
     is_filtered = state is not None or kind is not None
     if not rows:
         rows = [_nothing(is_filtered, language)]
@@ -44,20 +38,17 @@ def job_list(
     }
 
 
-def row(view: JobView, now: float, language: Language) -> str:
-    """Draw one job."""
-    state = view.state.value.lower()
-    untitled = "dialog_redo_seed" if view.kind is JobKind.PANEL else "jobs_untitled"
-    title = view.title or say(language, untitled)
+def row(view: JobView, now: float, language: Language, board: str = "") -> str:
+    """Draw one job. `board` is the title of the storyboard whose panel it draws, if known."""
+    title = _title(view, language)
     word = say(language, f"state_{view.state.value}")
     log = esc(say(language, "log_loading"))
     return (
         f'<li class="job" data-key="{esc(view.id)}" data-job="{esc(view.id)}" '
         f'data-title="{esc(title)}"><span class="kind">'
-        f"{_kind(view, language)}</span>"
+        f"{esc(_kind(view, board, language))}</span>"
         f'<a class="title" href="?job={esc(_opens(view))}" data-do="open">{esc(title)}</a>'
-        f'<span class="state is-{state}"><i aria-hidden="true">{JOB_SHAPES[view.state]}</i> '
-        f"{esc(word)}</span>{mini_strip(view, language)}"
+        f"{job_state(view.state, word)}{mini_strip(view, language)}"
         f'<span class="when">{_when(view, now, language)}</span>'
         f'<span class="acts">{_acts(view, language)}</span>'
         f'<div class="joblog" data-slot="log:{esc(view.id)}" data-keep hidden>'
@@ -65,12 +56,22 @@ def row(view: JobView, now: float, language: Language) -> str:
     )
 
 
-def _kind(view: JobView, language: Language) -> str:
-    kind = say(language, f"kind_{view.kind.value}")
-    if view.problem is None:
-        return esc(kind)
-    reason = problem_words(view.problem, language)
-    return f"{esc(kind)} · {esc(reason)}"
+def _title(view: JobView, language: Language) -> str:
+    if view.kind is not JobKind.PANEL:
+        return view.title or say(language, "jobs_untitled")
+    wish = view.title or say(language, "dialog_redo_seed")
+    if not view.frames:
+        return wish
+    return say(language, "jobs_panel_title", number=view.frames[0].number, wish=wish)
+
+
+def _kind(view: JobView, board: str, language: Language) -> str:
+    words = [say(language, f"kind_{view.kind.value}"), board]
+    if view.kind is JobKind.STORYBOARD and view.frames:
+        words.append(frames_words(view, language))
+    if view.problem is not None:
+        words.append(problem_words(view.problem, language))
+    return " · ".join(word for word in words if word)
 
 
 def _opens(view: JobView) -> str:
@@ -89,18 +90,21 @@ def _when(view: JobView, now: float, language: Language) -> str:
 
 
 def _acts(view: JobView, language: Language) -> str:
-    acts = [_act("open", "jobs_open", language)]
+    # What only some rows offer comes first, so that the others keep their places at the right.
+    acts = []
     if view.state in _MAY_RETRY:
         acts.append(_act("retry", "jobs_retry", language))
     if not view.state.is_final and view.state is not JobState.CANCELLING:
         acts.append(_act("cancel", "jobs_cancel", language))
+    acts.append(_act("open", "jobs_open", language))
     acts.append(_act("log", "jobs_log", language, extra=' aria-expanded="false"'))
     acts.append(_act("delete", "jobs_delete", language))
     return "".join(acts)
 
 
 def _act(do: str, key: str, language: Language, extra: str = "") -> str:
-    return f'<button type="button" data-do="{do}"{extra}>{esc(say(language, key))}</button>'
+    word = esc(say(language, key))
+    return f'<button type="button" data-key="{do}" data-do="{do}"{extra}>{word}</button>'
 
 
 def _nothing(is_filtered: bool, language: Language) -> str:

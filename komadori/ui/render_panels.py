@@ -93,6 +93,8 @@ def _picture(panel: PanelView, language: Language) -> str:
         return f'<img src="{source}" data-full="{full}" alt="" decoding="async">{number}{badge}'
     if panel.state is StepState.QUEUED:
         return number
+    if panel.state is StepState.CANCELLED:
+        return f'{number}<span class="dash" aria-hidden="true">{SHAPES[panel.state]}</span>'
     return number + _without_picture(panel, language)
 
 

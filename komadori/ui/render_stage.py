@@ -10,21 +10,22 @@ from komadori.domain.states import JobKind, JobState
 from komadori.domain.view import JobView
 from komadori.ui.render import esc, is_alive
 from komadori.ui.render_panels import cards
-from komadori.ui.render_strip import strip, waterfall
-from komadori.ui.texts import Language, say
+from komadori.ui.render_strip import job_state, strip, waterfall
+from komadori.ui.texts import Language, has, say
 
 _MAY_RETRY = frozenset({JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
 
 
 def empty_stage(language: Language) -> dict[str, Any]:
     """Say what will be here, and offer the action that fills it."""
-    ghosts = "".join('<span class="panel is-queued"><span class="picture"></span></span>' * 3)
+    # The page fills in one ghost for each panel that the form asks for.
     head = (
-        f'<div class="empty"><div class="ghosts" aria-hidden="true">{ghosts}</div>'
-        f"<h2>{esc(say(language, 'empty_title'))}</h2><p>{esc(say(language, 'empty_text'))}</p>"
-        f'<button type="button" data-do="draw">{esc(say(language, "empty_action"))}</button></div>'
+        f'<div class="empty"><h2>{esc(say(language, "empty_title"))}</h2>'
+        f"<p>{esc(say(language, 'empty_text'))}</p>"
+        f'<button type="button" data-do="draw">{esc(say(language, "empty_action"))}</button>'
+        '<div class="ghosts" data-ghosts data-keep aria-hidden="true"></div></div>'
     )
-    return {"job": "", "alive": False, "head": head, "panels": [], "foot": ""}
+    return {"job": "", "alive": False, "head": head, "panels": [], "foot": _made("", language)}
 
 
 def stage(view: JobView, language: Language) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def _stage_word(view: JobView, language: Language) -> str:
     key = f"state_{view.state.value}"
     if view.stage is not None and view.state is JobState.RUNNING:
         key = f"stage_{view.stage.value}"
-    return f'<span class="state is-{view.state.value.lower()}">{esc(say(language, key))}</span>'
+    return job_state(view.state, say(language, key))
 
 
 def _actions(view: JobView, language: Language) -> str:
@@ -80,5 +81,14 @@ def _foot(view: JobView, language: Language) -> str:
         f'<details data-key="log" data-log="{esc(view.id)}">'
         f"<summary>{esc(say(language, 'log_title'))}</summary>"
         f'<div data-slot="log:{esc(view.id)}" data-keep><p class="quiet">{loading}</p></div>'
-        "</details>"
+        f"</details>{_made(view.source or '', language)}"
     )
+
+
+def _made(source: str, language: Language) -> str:
+    """Say what the pictures are, and who split the story."""
+    words = [say(language, "made_pictures")]
+    if has(f"made_split_{source}"):
+        words.append(say(language, f"made_split_{source}"))
+    between = "" if language == "zh" else " "
+    return f'<p class="made quiet">{esc(between.join(words))}</p>'

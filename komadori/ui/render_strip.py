@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from komadori.domain.ids import ArtifactId
 from komadori.domain.states import JobState, StepKind, StepState
-from komadori.domain.view import JobView, LogEntry, StepView
+from komadori.domain.view import Frame, JobView, LogEntry, StepView
 from komadori.ui.render import duration_words, esc, panel_count, sentence, step_of, time_tag
 from komadori.ui.texts import Language, has, say, say_or
 
@@ -20,13 +20,30 @@ SHAPES: dict[StepState, str] = {
     StepState.UNKNOWN: "?",
 }
 
-_MANY = 24
-"""More frames than this are drawn without borders in a list."""
+JOB_SHAPES: dict[JobState, str] = {
+    JobState.QUEUED: "○",
+    JobState.RUNNING: "●",
+    JobState.WAITING: "…",
+    JobState.CANCELLING: "◌",
+    JobState.COMPLETED: "✓",
+    JobState.PARTIAL: "◐",
+    JobState.FAILED: "✕",
+    JobState.CANCELLED: "–",
+}
+
+_MANY = 15
+"""More frames than this are too narrow for pictures on a phone."""
+_CROWD = 30
+"""More frames than this are too narrow for pictures anywhere."""
+_IN_LISTS = 12
+"""As many frames fit into a row of a list."""
+# Of the frames that do not fit, the worst is told.
+_PRESSING = (StepState.FAILED, StepState.UNKNOWN, StepState.RUNNING, StepState.WAITING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """One frame of the strip."""
+class Cell:
+    """One cell of the strip."""
 
     name: str
     state: StepState
@@ -46,44 +63,82 @@ def step_name(kind: StepKind, number: int, language: Language) -> str:
     return say(language, f"step_{kind.value}", number=number)
 
 
-def frames(view: JobView, language: Language) -> list[Frame]:
-    """Return the strip's frames: the splitting of the story, then one for each panel."""
+def cells(view: JobView, language: Language) -> list[Cell]:
+    """Return the strip's cells: the splitting of the story, then one for each panel."""
     scenes = step_of(view, StepKind.SCENES, 1) or step_of(view, StepKind.SCENES, 0)
-    first = Frame(
+    first = Cell(
         name=step_name(StepKind.SCENES, 0, language),
         state=scenes.state if scenes else StepState.QUEUED,
         progress=scenes.progress if scenes else 0.0,
         is_text=True,
     )
-    return [first, *_panel_frames(view, language)]
+    return [first, *_panel_cells(view, language)]
 
 
 def strip(view: JobView, language: Language) -> str:
     """Draw the strip with its sentence beside it."""
-    cells = "".join(_frame(frame, language) for frame in frames(view, language))
+    all_cells = cells(view, language)
+    drawn = "".join(_cell(cell, language) for cell in all_cells)
+    label = esc(say(language, "strip_label"))
     return (
-        f'<ol class="strip" aria-label="{esc(say(language, "strip_label"))}">{cells}</ol>'
+        f'<ol class="strip{_density(len(all_cells))}" aria-label="{label}">{drawn}</ol>'
         f'<p class="sentence" role="status" aria-live="polite">{esc(sentence(view, language))}</p>'
     )
 
 
 def mini_strip(view: JobView, language: Language) -> str:
-    """Draw a job's steps as a row of small frames without their names, for lists."""
-    done, failed, total = view.steps_done, view.steps_failed, view.steps_total
-    label = say(language, "jobs_progress", done=done, total=total)
-    kinds = ["done"] * done + ["failed"] * failed
-    if not view.state.is_final and len(kinds) < total:
-        kinds.append(_now(view))
-    kinds += ["queued"] * (total - len(kinds))
-    cells = "".join(f'<i class="is-{kind}"></i>' for kind in kinds)
-    many = " is-many" if len(kinds) > _MANY else ""
-    return f'<span class="ministrip{many}" role="img" aria-label="{esc(label)}">{cells}</span>'
+    """Draw a job's frames small and without their names, for lists; the last stands for the rest.
+
+    Before its scenes are known a storyboard has one frame only, that of its story.
+    """
+    shown, rest = view.frames, view.frames[:0]
+    if len(shown) > _IN_LISTS:
+        shown, rest = view.frames[: _IN_LISTS - 1], view.frames[_IN_LISTS - 1 :]
+    drawn = "".join(_mini_cell(frame) for frame in shown)
+    if rest:
+        states = {frame.state for frame in rest}
+        state = next((one for one in _PRESSING if one in states), rest[-1].state)
+        drawn += f'<i class="frame is-{state.value.lower()} is-rest">+{len(rest)}</i>'
+    if not view.frames:
+        drawn = f'<i class="frame is-{_first_state(view)}"><b>¶</b></i>'
+    label = frames_words(view, language) or say(language, "step_scenes")
+    return f'<span class="ministrip" role="img" aria-label="{esc(label)}">{drawn}</span>'
 
 
-def _now(view: JobView) -> str:
-    if view.state is JobState.WAITING:
-        return "waiting"
-    return "running" if view.started_at is not None else "queued"
+def frames_words(view: JobView, language: Language) -> str:
+    """Count a job's panels, and those that are drawn unless all are."""
+    count = len(view.frames)
+    done = sum(frame.picture is not None for frame in view.frames)
+    if not count:
+        return ""
+    key = "jobs_panels" if done == count else "jobs_panels_part"
+    return say(language, key, count=count, done=done)
+
+
+def job_state(state: JobState, word: str) -> str:
+    """Draw a job's state: its shape and a word for it."""
+    return (
+        f'<span class="state is-{state.value.lower()}">'
+        f'<i aria-hidden="true">{JOB_SHAPES[state]}</i> {esc(word)}</span>'
+    )
+
+
+def _density(count: int) -> str:
+    return " is-crowd" if count > _CROWD else " is-many" if count > _MANY else ""
+
+
+def _mini_cell(frame: Frame) -> str:
+    inner = f"<b>{SHAPES[frame.state]}</b>"
+    if frame.picture is not None:
+        source = f"/files/{esc(frame.picture)}/thumb"
+        inner = f'<img src="{source}" alt="" loading="lazy" decoding="async">'
+    return f'<i class="frame is-{frame.state.value.lower()}">{inner}</i>'
+
+
+def _first_state(view: JobView) -> str:
+    if view.state is JobState.QUEUED and view.started_at is None:
+        return "queued"
+    return "running" if view.state is JobState.CANCELLING else view.state.value.lower()
 
 
 def waterfall(view: JobView, language: Language) -> str:
@@ -108,16 +163,16 @@ def log_lines(entries: Sequence[LogEntry], language: Language) -> str:
     return f'<ol class="log">{lines}</ol>'
 
 
-def _panel_frames(view: JobView, language: Language) -> list[Frame]:
+def _panel_cells(view: JobView, language: Language) -> list[Cell]:
     if not view.panels:
         total = panel_count(view)[2]
         return [
-            Frame(name=step_name(StepKind.PANEL, number, language), state=StepState.QUEUED)
+            Cell(name=step_name(StepKind.PANEL, number, language), state=StepState.QUEUED)
             for number in range(1, total + 1)
         ]
     steps = {step.number: step for step in view.steps if step.kind is StepKind.PANEL}
     return [
-        Frame(
+        Cell(
             name=step_name(StepKind.PANEL, panel.number, language),
             state=StepState.RUNNING if panel.redo else panel.state,
             progress=steps[panel.number].progress if panel.number in steps else 0.0,
@@ -127,17 +182,17 @@ def _panel_frames(view: JobView, language: Language) -> list[Frame]:
     ]
 
 
-def _frame(frame: Frame, language: Language) -> str:
-    title = f"{frame.name}: {state_word(frame.state, language)}"
-    inner = f'<b aria-hidden="true">{SHAPES[frame.state]}</b>'
-    if frame.picture is not None:
-        inner = f'<img src="/files/{esc(frame.picture)}/thumb" alt="" decoding="async">'
-    elif frame.is_text:
+def _cell(cell: Cell, language: Language) -> str:
+    title = f"{cell.name}: {state_word(cell.state, language)}"
+    inner = f'<b aria-hidden="true">{SHAPES[cell.state]}</b>'
+    if cell.picture is not None:
+        inner = f'<img src="/files/{esc(cell.picture)}/thumb" alt="" decoding="async">'
+    elif cell.is_text:
         inner = '<b aria-hidden="true">¶</b>'
     line = ""
-    if frame.state is StepState.RUNNING:
-        line = f'<u style="--done:{min(max(frame.progress, 0.0), 1.0):.2f}"></u>'
-    kind = frame.state.value.lower()
+    if cell.state is StepState.RUNNING:
+        line = f'<u style="--done:{min(max(cell.progress, 0.0), 1.0):.2f}"></u>'
+    kind = cell.state.value.lower()
     return (
         f'<li class="frame is-{kind}" title="{esc(title)}">'
         f'{inner}{line}<span class="unseen">{esc(title)}</span></li>'

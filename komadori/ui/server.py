@@ -92,7 +92,7 @@ def _mount_page(app: FastAPI, jobs: Jobs, sessions: Sessions) -> None:
         app,
         page,
         path="/",
-        footer_links=[],
+        footer_links=["api"],  # the footer stays hidden; the page links to the description
         run_history=False,
         enable_monitoring=False,
         show_error=False,  # gr.Error is shown all the same, other exceptions' texts are not

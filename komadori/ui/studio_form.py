@@ -10,17 +10,15 @@ from typing import Any
 import gradio as gr
 
 from komadori.domain.requests import CAST_MAX, PANELS_MAX
-from komadori.domain.story import Style
 from komadori.errors import RequestRejected
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
+from komadori.ui.presets import PRESETS, STYLE_FIELDS
 from komadori.ui.render import esc, rejection_words
-from komadori.ui.texts import LANGUAGES, Language, has, label, language_of, say
+from komadori.ui.texts import LANGUAGES, label, language_of, say
 from komadori.ui.theme import PANELS_DEFAULT, samples
 from komadori.ui.visit import QUIET, visit
 
-STYLE_FIELDS = tuple(Style.model_fields)
-PRESETS = ("plain", "ink", "pencil", "noir", "manga", "book")
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 log = logging.getLogger(__name__)
 
@@ -51,7 +49,7 @@ class Form:
             buttons=[],
         )
         errors["panels"] = _error()
-        style = _style(errors)
+        preset, style = _style(errors)
         cast = _cast(errors, jobs, sessions)
         draw = gr.Button(label("draw_button"), variant="primary", size="lg", elem_id="draw")
         gr.HTML(
@@ -66,15 +64,16 @@ class Form:
             draw=draw,
             errors=errors,
         )
-        form._keep_draft()
+        form._keep_draft(preset)
         return form
 
-    def _keep_draft(self) -> None:
+    def _keep_draft(self, preset: gr.Radio) -> None:
+        """Keep what was written, and show which preset it amounts to."""
         for component in self.fields:
             component.change(
                 None,
                 self.fields,
-                None,
+                preset,
                 js="(...values) => komadori.keepDraft(...values)",
                 **_PRIVATE,
             )
@@ -160,9 +159,10 @@ def _story(errors: dict[str, gr.HTML]) -> gr.Textbox:
     return story
 
 
-def _style(errors: dict[str, gr.HTML]) -> list[gr.Textbox]:
+def _style(errors: dict[str, gr.HTML]) -> tuple[gr.Radio, list[gr.Textbox]]:
     preset = gr.Radio(
         [(label(f"preset_{name}"), name) for name in PRESETS],
+        value=PRESETS[0],
         label=label("style_label"),
         elem_id="presets",
     )
@@ -177,23 +177,12 @@ def _style(errors: dict[str, gr.HTML]) -> list[gr.Textbox]:
             for name in STYLE_FIELDS
         ]
     errors["style"] = _error()
-    preset.input(fill_style, preset, boxes, **QUIET)
-    return boxes
-
-
-def fill_style(preset: str, request: gr.Request) -> list[str]:
-    """Return the words of a preset for each field of the style."""
-    return preset_words(preset, language_of(request))
-
-
-def preset_words(preset: str, language: Language) -> list[str]:
-    """Return the words of a preset for each field of the style; unknown presets say nothing."""
-    keys = [f"preset_{preset}_{name}" for name in STYLE_FIELDS]
-    return [say(language, key) if has(key) else "" for key in keys]
+    preset.input(None, preset, boxes, js="(name) => komadori.presetWords(name)", **_PRIVATE)
+    return preset, boxes
 
 
 def _cast(errors: dict[str, gr.HTML], jobs: Jobs, sessions: Sessions) -> gr.HTML:
-    gr.HTML(f"<h3>{label('cast_label')}</h3>", elem_id="cast-title", apply_default_css=False)
+    gr.HTML(f"<h2>{label('cast_label')}</h2>", elem_id="cast-title", apply_default_css=False)
     cast = gr.HTML(
         [],
         elem_id="cast",

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import gradio as gr
 
 from komadori.domain.requests import STORY_MAX_CHARS, STORY_MIN_CHARS
+from komadori.ui.presets import all_preset_words
 from komadori.ui.render_jobs import PAGE_SIZE
 from komadori.ui.texts import LANGUAGES, catalog
 
@@ -24,6 +25,8 @@ FORM_FIELDS = 10
 SCRIPT_TEXTS = (
     "story_count",
     "story_count_short",
+    "panels_label",
+    "panels_number",
     "cast_empty",
     "cast_remove",
     "cast_with_picture",
@@ -225,6 +228,7 @@ def _head() -> str:
     data = (
         f"window.KOMADORI_WORDS={_json(words)};window.KOMADORI_LIMITS={_json(limits)};"
         f"window.KOMADORI_SAMPLES={_json(dict(samples()))};"
+        f"window.KOMADORI_PRESETS={_json(all_preset_words())};"
     )
     style = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _STYLES)
     scripts = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS)

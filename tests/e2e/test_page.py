@@ -102,6 +102,62 @@ def test_a_storyboard_is_told_in_chinese_throughout(new_reader: NewReader) -> No
     expect(job_rows(page).first).to_contain_text("完成")
 
 
+def test_the_style_that_is_in_force_is_the_one_that_is_checked(reader: Reader) -> None:
+    page = reader.open()
+    styles = page.get_by_role("radiogroup", name="Style")
+    expect(styles.get_by_role("radio", name="Plain")).to_be_checked()
+
+    styles.get_by_text("Noir").click()
+
+    noir = styles.get_by_role("radio", name="Noir")
+    expect(noir).to_be_checked()
+    page.get_by_role("button", name="Style in words").click()
+    mood = page.get_by_label("Mood")
+    expect(mood).to_have_value("tense")
+    mood.fill("sleepy")
+    expect(styles.get_by_role("radio", checked=True)).to_have_count(0)
+    mood.fill("tense")
+    expect(noir).to_be_checked()
+    page.reload()
+    wait_until_ready(page)
+    expect(noir).to_be_checked()
+    noir.press("ArrowRight")
+    expect(styles.get_by_role("radio", name="Manga")).to_be_checked()
+
+
+def test_the_empty_stage_has_a_ghost_for_each_panel_that_is_asked_for(reader: Reader) -> None:
+    page = reader.open()
+    ghosts = page.locator("#stage .ghosts .panel")
+    expect(ghosts).to_have_count(12)
+
+    fill_form(page, panels=30)
+
+    expect(ghosts).to_have_count(30)
+    expect(ghosts.last).to_be_in_viewport()
+
+
+def test_the_number_of_panels_is_named_in_the_readers_language(new_reader: NewReader) -> None:
+    page = new_reader(locale="zh-CN").open()
+
+    expect(page.get_by_role("slider", name="格数", exact=True)).to_be_visible()
+    expect(page.get_by_role("spinbutton", name="格数（填数字）")).to_be_visible()
+    expect(page.get_by_role("radiogroup", name="画风")).to_be_visible()
+    expect(page.get_by_role("button", name="添加角色", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["/", "/?view=api"])
+def test_the_description_of_the_api_is_a_click_or_an_address_away(
+    reader: Reader, address: str
+) -> None:
+    reader.expected_complaints = "404|403"  # Gradio looks for what is turned off
+    page = reader.open(address)
+
+    if address == "/":
+        page.get_by_role("link", name="API description").click()
+
+    expect(page.locator(".api-docs")).to_contain_text("/create_storyboard")
+
+
 def test_the_shade_follows_the_system_and_the_switch_is_kept(new_reader: NewReader) -> None:
     reader = new_reader(color_scheme="dark")
     page = reader.open()

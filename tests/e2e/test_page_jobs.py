@@ -100,6 +100,21 @@ def test_the_large_picture_is_walked_by_keyboard(reader: Reader) -> None:
     expect(card(page, 1)).to_be_focused()
 
 
+def test_the_arrows_below_the_large_picture_stay_under_the_pointer(reader: Reader) -> None:
+    page = reader.open()
+    drawn(page, panels=3)
+    card(page, 1).click()
+    onwards = dialog(page).get_by_role("button", name="Next panel")
+    is_loaded(dialog(page).locator("img").first, width=1280)
+    place = onwards.bounding_box()
+
+    for number in (2, 3):
+        onwards.click()
+        expect(dialog(page)).to_have_accessible_name(f"Panel {number}")
+        expect(dialog(page)).to_contain_text("Version 1, shown")
+        assert onwards.bounding_box() == place
+
+
 def test_arrows_in_a_wish_move_the_cursor_not_the_panel(reader: Reader) -> None:
     page = reader.open()
     drawn(page, panels=2)
@@ -197,7 +212,14 @@ def test_the_list_shows_filters_and_opens_jobs(three_jobs: tuple[Page, str, str]
     expect(job_rows(page)).to_have_count(3)
     expect(job_rows(page).first).to_have_attribute("data-job", cancelled)
     expect(job_row(page, finished)).to_contain_text("done")
-    expect(job_row(page, finished).get_by_role("img")).to_have_accessible_name("3 of 3 steps")
+    expect(job_row(page, finished).get_by_role("img")).to_have_accessible_name("2 panels")
+    expect(job_row(page, finished).locator(".ministrip img")).to_have_count(2)
+    edges = {
+        round(box["x"] + box["width"])
+        for row in job_rows(page).all()
+        if (box := row.get_by_role("button", name="Open").bounding_box())
+    }
+    assert len(edges) == 1, "the same button has the same place in every row"
 
     page.get_by_role("combobox", name="State").select_option("CANCELLED")
     expect(job_rows(page)).to_have_count(1)
@@ -208,7 +230,7 @@ def test_the_list_shows_filters_and_opens_jobs(three_jobs: tuple[Page, str, str]
     expect(job_rows(page)).to_have_count(3)
     page.get_by_role("combobox", name="Kind").select_option("panel")
     expect(job_rows(page)).to_have_count(1)
-    expect(job_rows(page)).to_contain_text("Panel, again")
+    expect(job_rows(page)).to_contain_text("Panel 1: Another take")
 
     page.get_by_role("combobox", name="Kind").select_option("")
     expect(job_rows(page)).to_have_count(3)
@@ -251,10 +273,10 @@ def test_a_cancelled_job_is_tried_again_from_the_list(reader: Reader) -> None:
     expect(sentence(page)).to_contain_text("Cancelled")
     open_room(page, "Jobs")
 
-    job_row(page, job).get_by_role("button", name="Retry").click()
+    job_row(page, job).get_by_role("button", name="Make missing").click()
 
     expect(job_row(page, job)).to_contain_text("done")
-    expect(job_row(page, job).get_by_role("img")).to_have_accessible_name("7 of 7 steps")
+    expect(job_row(page, job).get_by_role("img")).to_have_accessible_name("6 panels")
 
 
 def test_timings_and_the_log_unfold_below_the_stage(reader: Reader) -> None:

@@ -9,7 +9,8 @@ from komadori.domain.requests import parse_storyboard
 from komadori.errors import RequestRejected
 from komadori.ui.first_paint import FirstPaint, with_script
 from komadori.ui.page import build_page
-from komadori.ui.studio_form import STYLE_FIELDS, place_of, preset_words, request_of
+from komadori.ui.presets import STYLE_FIELDS, preset_words
+from komadori.ui.studio_form import place_of, request_of
 
 STORY = "Mina kept the lamp in the lighthouse on Gull Island, and lit it every evening."
 

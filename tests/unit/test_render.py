@@ -10,6 +10,7 @@ from komadori.domain.ids import ArtifactId, JobId, StepId
 from komadori.domain.states import JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.story import Line, Scene, Setting, Shot
 from komadori.domain.view import (
+    Frame,
     JobView,
     ListPart,
     LogEntry,
@@ -28,10 +29,18 @@ from komadori.ui.render import (
     sentence,
     size_words,
 )
-from komadori.ui.render_jobs import JOB_SHAPES, PAGE_SIZE, job_list, row
+from komadori.ui.render_jobs import PAGE_SIZE, job_list, row
 from komadori.ui.render_panels import card, cards, versions
 from komadori.ui.render_stage import empty_stage, stage
-from komadori.ui.render_strip import SHAPES, frames, log_lines, mini_strip, strip, waterfall
+from komadori.ui.render_strip import (
+    JOB_SHAPES,
+    SHAPES,
+    cells,
+    log_lines,
+    mini_strip,
+    strip,
+    waterfall,
+)
 from komadori.ui.texts import LANGUAGES, Language, say
 
 EVIL = """<script>alert("x")</script> & 'quotes' <img src=x onerror=alert(1)>"""
@@ -316,7 +325,7 @@ def test_panels_are_outlined_before_the_story_is_split() -> None:
     view = make_view(JobState.QUEUED, request={"panels": 5})
 
     assert len(cards(view, "en")) == 5
-    assert len(frames(view, "en")) == 6
+    assert len(cells(view, "en")) == 6
 
 
 def test_only_the_piece_that_changed_is_different() -> None:
@@ -379,15 +388,93 @@ def test_the_job_of_a_redone_panel_opens_its_storyboard() -> None:
     assert "?job=board" in row(view, 2_000.0, "en")
 
 
-def test_the_small_strip_has_a_frame_for_each_step() -> None:
-    view = replace(
-        make_view(JobState.RUNNING, started_at=1.0), steps_total=9, steps_done=3, steps_failed=1
+def make_frames(*states: StepState) -> tuple[Frame, ...]:
+    """Return one frame for each state; completed ones have a picture."""
+    return tuple(
+        Frame(
+            number=number,
+            state=state,
+            picture=ArtifactId(f"picture{number}") if state is StepState.COMPLETED else None,
+        )
+        for number, state in enumerate(states, 1)
     )
 
+
+def test_the_small_strip_has_the_pictures_themselves() -> None:
+    done, running, queued = StepState.COMPLETED, StepState.RUNNING, StepState.QUEUED
+    view = make_view(JobState.RUNNING, frames=make_frames(done, done, running, queued))
+
     html = mini_strip(view, "en")
-    assert html.count("<i ") == 9
-    assert html.count("is-done") == 3
-    assert 'aria-label="3 of 9 steps"' in html
+    assert html.count('class="frame is-') == 4
+    assert html.count("<img ") == 2
+    assert "/files/picture2/thumb" in html
+    assert 'aria-label="2 of 4 panels"' in html
+    assert "2 of 4 panels" in row(view, 2_000.0, "en")
+
+
+@pytest.mark.parametrize(
+    ("among_the_rest", "told"),
+    [
+        (StepState.QUEUED, "is-queued"),
+        (StepState.RUNNING, "is-running"),
+        (StepState.FAILED, "is-failed"),
+    ],
+)
+def test_the_small_strip_counts_what_does_not_fit_and_tells_the_worst_of_it(
+    among_the_rest: StepState, told: str
+) -> None:
+    states = [StepState.COMPLETED] * 59
+    view = make_view(JobState.PARTIAL, frames=make_frames(*states, among_the_rest))
+
+    html = mini_strip(view, "en")
+    assert html.count("<img ") == 11
+    assert f'<i class="frame {told} is-rest">+49</i>' in html
+
+
+def test_a_storyboard_without_panels_yet_has_its_story_for_a_strip() -> None:
+    html = mini_strip(make_view(JobState.QUEUED), "en")
+
+    assert '<i class="frame is-queued"><b>¶</b></i>' in html
+    assert 'aria-label="Story"' in html
+
+
+def test_the_job_of_a_redone_panel_says_which_panel_of_which_storyboard() -> None:
+    board = make_view(JobState.COMPLETED)
+    redo = make_view(
+        JobState.COMPLETED,
+        id=JobId("job2"),
+        kind=JobKind.PANEL,
+        target=board.id,
+        title="closer",
+        frames=(Frame(number=3, state=StepState.COMPLETED, picture=ArtifactId("p")),),
+    )
+    part = ListPart(items=(redo, board), total=2)
+
+    rows = job_list(part, offset=0, state=None, kind=None, now=2_000.0, language="en")["rows"]
+    assert "Panel 3: closer" in rows[0]
+    assert "Panel, again · The lamp" in rows[0]
+
+
+@pytest.mark.parametrize(("count", "density"), [(12, ""), (24, " is-many"), (60, " is-crowd")])
+def test_a_crowded_strip_is_drawn_without_pictures(count: int, density: str) -> None:
+    panels = tuple(make_panel(number, StepState.QUEUED) for number in range(1, count + 1))
+
+    html = strip(make_view(JobState.RUNNING, panels), "en")
+    assert f'<ol class="strip{density}"' in html
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("rules", "The story was split by rules."),
+        ("llm", "The story was split by a language model."),
+        (None, "Storyboard sketches by the built-in renderer.</p>"),
+    ],
+)
+def test_the_stage_says_what_the_pictures_are_and_who_split_the_story(
+    source: str | None, said: str
+) -> None:
+    assert said in stage(make_view(JobState.COMPLETED, source=source), "en")["foot"]
 
 
 def test_the_waterfall_shows_when_each_step_ran() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from komadori.domain.states import JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.story import Setting, Shot, Style, TimeOfDay, Weather
-from komadori.ui.studio_form import PRESETS, preset_words
+from komadori.ui.presets import PRESETS, preset_words
 from komadori.ui.texts import I18N, LANGUAGES, catalog, language_of, placeholders, say, say_or
 from komadori.ui.theme import HEAD, SCRIPT_TEXTS
 
@@ -29,6 +29,7 @@ COMPOSED = {
     "style_": list(Style.model_fields),
     "preset_": list(PRESETS),
     "sample_": list(LANGUAGES),
+    "made_split_": ["rules", "llm"],
 }
 OPEN_ENDED = ("reject_", "problem_", "log_", "preset_")
 # Not words that a line of code names: a comparison would find them idle.

@@ -21,7 +21,49 @@
     filling = null;
     count(values[0] || "");
     km.store.set("draft", JSON.stringify(values));
+    wanted = values[1] || limits.panels;
+    km.ghosts();
+    return presetOf(values.slice(2, -1));
   };
+
+  // The preset that the style amounts to, in whichever language it was filled in; null is none.
+  const presets = window.KOMADORI_PRESETS;
+  function presetOf(style) {
+    const written = style.map((text) => (text || "").trim()).join("\n");
+    for (const words of Object.values(presets)) {
+      for (const name of Object.keys(words)) if (words[name].join("\n") === written) return name;
+    }
+    return null;
+  }
+  km.presetWords = (name) => presets[km.language][name];
+
+  // The empty stage has one ghost for each panel that is asked for, small enough that all are seen.
+  let wanted = limits.panels;
+  km.ghosts = () => {
+    const place = document.querySelector("[data-ghosts]");
+    if (!place || place.children.length === wanted) return;
+    place.style.setProperty("--columns", Math.max(3, Math.ceil(Math.sqrt(wanted * 0.74))));
+    place.replaceChildren(...Array.from({ length: wanted }, (_, index) =>
+      km.parse(`<span class="panel is-queued"><span class="picture"><b class="number">${index + 1}</b></span></span>`)));
+  };
+
+  // Gradio names some of its parts in English and others not at all.
+  function rename() {
+    const set = (node, name, value) => node && node.getAttribute(name) !== value && node.setAttribute(name, value);
+    set(document.querySelector('#panels input[type="number"]'), "aria-label", km.say("panels_number"));
+    set(document.querySelector('#panels input[type="range"]'), "aria-label", km.say("panels_label"));
+    const presetsTitle = document.querySelector('#presets > [data-testid="block-info"]');
+    if (presetsTitle) presetsTitle.id = "presets-title";
+    const group = document.querySelector("#presets");
+    set(group, "role", "radiogroup");
+    set(group, "aria-labelledby", "presets-title");
+    for (const choice of document.querySelectorAll("#presets input")) set(choice, "name", "preset"); // arrows walk one group
+    for (const fold of document.querySelectorAll("#form .label-wrap")) set(fold, "aria-expanded", String(fold.classList.contains("open")));
+    document.querySelectorAll("#samples button").forEach((button, index) => set(button, "lang", ["en", "zh-CN"][index]));
+  }
+  new MutationObserver(() => document.querySelector("#form") && rename()).observe(document.documentElement, {
+    subtree: true, childList: true, attributes: true, attributeFilter: ["aria-label", "class", "name"],
+  });
 
   // The first visit finds a sample ready to draw.
   km.draft = () => {
@@ -34,6 +76,9 @@
     if (!Array.isArray(values) || values.length !== limits.fields) {
       values = [window.KOMADORI_SAMPLES[km.language], limits.panels, "", "", "", "", "", "", "", []];
     }
+    wanted = values[1] || limits.panels;
+    km.ghosts();
+    if (new URLSearchParams(location.search).get("view") === "api") km.describeApi();
     setTimeout(() => count(values[0] || ""), 0);
     return values;
   };

@@ -252,7 +252,20 @@ window.komadori = (() => {
     tabs[name === "studio" ? 0 : 1]?.click();
   }
 
+  // Gradio opens its description of the API from its own footer only, which is hidden here.
+  function describeApi() {
+    const button = document.querySelector("footer button.show-api");
+    // With ?view=api it takes the description for open, and has not loaded it: close it first.
+    if (new URLSearchParams(location.search).get("view") === "api") button?.click();
+    button?.click();
+  }
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.("#colophon a")) return;
+    event.preventDefault();
+    describeApi();
+  });
+
   keepShade();
   retell();
-  return { say, store, patch, parse, quietly, notice, button, newKey, answers, receivers, header, room, isStill, language };
+  return { say, store, patch, parse, quietly, notice, button, newKey, answers, receivers, header, room, describeApi, isStill, language };
 })();

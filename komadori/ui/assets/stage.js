@@ -29,6 +29,7 @@
         km.quietly(work);
       } else work();
       if (isOther && value.job) remember(value.job);
+      km.ghosts();
       element.classList.toggle("is-alive", Boolean(value.alive));
       element.dataset.job = value.job;
       const sentence = value.alive && parts.head.querySelector(".sentence")?.textContent;
