@@ -26,6 +26,7 @@ from komadori.ui.files import file_routes
 from komadori.ui.first_paint import FirstPaint
 from komadori.ui.guards import ClosedDoors, SecurityHeaders
 from komadori.ui.join import join_routes
+from komadori.ui.listener import listen
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,7 @@ def serve(
     answers.
 
     Raises:
+        PortInUse: another program was quicker.
         KomadoriError: `lifespan` failed; the log says why.
     """
     config = uvicorn.Config(
@@ -159,6 +161,7 @@ def serve(
         server_header=False,
     )
     server = _Server(config, on_ready=on_ready, address=_address(host, listener))
+    listen(listener)
     with _sigterm_only_stops(), listener, contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     if not server.started:
