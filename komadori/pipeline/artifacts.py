@@ -80,15 +80,18 @@ class LocalFiles:
 
     def remove(self, artifact_id: ArtifactId) -> None:
         """Forget the file and its thumbnail; none there is fine."""
-        for is_thumbnail in (False, True):
-            self.path(artifact_id, thumbnail=is_thumbnail).unlink(missing_ok=True)
+        for path in self.path(artifact_id).parent.glob(f"{artifact_id}.*"):
+            path.unlink(missing_ok=True)
 
     def older_than(self, age_s: float) -> Iterator[ArtifactId]:
         """Yield the ids of files that were written so long ago, or earlier."""
         before = time.time() - age_s
-        for path in self._folder.glob("??/*.webp"):
-            if _ID.fullmatch(path.stem) and path.stat().st_mtime <= before:
-                yield ArtifactId(path.stem)
+        old = {
+            path.name.split(".", 1)[0]
+            for path in self._folder.glob("??/*.*")
+            if path.stat().st_mtime <= before
+        }
+        yield from (ArtifactId(name) for name in sorted(old) if _ID.fullmatch(name))
 
     def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

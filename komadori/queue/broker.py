@@ -48,7 +48,7 @@ class JsonSerializer(Serializer):  # type: ignore[misc]  # huey has no types
             raise MessageRefused(f"dropped {len(data)} bytes that are not a message") from exc
 
 
-class SqliteDoorbell(SqliteStorage):  # type: ignore[misc]
+class SqliteDoorbell(SqliteStorage):  # type: ignore[misc]  # huey has no types
     """Huey's SQLite storage with a dequeue that waits on the file's change counter.
 
     Huey polls instead, up to every 10 s when idle. It is a file of its own: a locked store must
@@ -82,7 +82,7 @@ class SqliteDoorbell(SqliteStorage):  # type: ignore[misc]
         return []
 
 
-class RedisDoorbell(RedisStorage):  # type: ignore[misc]
+class RedisDoorbell(RedisStorage):  # type: ignore[misc]  # huey has no types
     """Huey's Redis storage, without a schedule."""
 
     def read_schedule(self, ts: object) -> list[Any]:
@@ -91,7 +91,7 @@ class RedisDoorbell(RedisStorage):  # type: ignore[misc]
         return []
 
 
-class Broker(Huey):  # type: ignore[misc]
+class Broker(Huey):  # type: ignore[misc]  # huey has no types
     """A Huey whose only task is the bell of one lane, and whose consumer runs our workers."""
 
     def __init__(self, lane: Lane, **options: Any) -> None:

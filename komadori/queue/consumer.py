@@ -110,6 +110,7 @@ class LaneWorker(Worker):  # type: ignore[misc]  # huey has no types
                 if look % _SWEEP_EVERY == os.getpid() % _SWEEP_EVERY:
                     self._bench.housekeeping.sweep()
                 if look % _SWEEP_FILES_EVERY == os.getpid() % _SWEEP_FILES_EVERY:
+                    self._bench.housekeeping.sweep_references()
                     self._bench.housekeeping.sweep_files()
             except SQLAlchemyError as exc:
                 log.warning("not reaped: reason=%s", exc)
@@ -142,7 +143,7 @@ class LaneWorker(Worker):  # type: ignore[misc]  # huey has no types
             self.huey.ring()
 
 
-class IdleScheduler(Scheduler):  # type: ignore[misc]
+class IdleScheduler(Scheduler):  # type: ignore[misc]  # huey has no types
     """Huey insists on a scheduler process. Nothing is scheduled through Huey: it only waits."""
 
     def __init__(self, **options: Any) -> None:
@@ -156,7 +157,7 @@ class IdleScheduler(Scheduler):  # type: ignore[misc]
         end_if_orphaned(self._parent, self.stop_flag.set)
 
 
-class LaneConsumer(Consumer):  # type: ignore[misc]
+class LaneConsumer(Consumer):  # type: ignore[misc]  # huey has no types
     """The consumer of one lane: process workers, quick health checks, no orphans.
 
     `open_bench` is called in each worker process; `frozen_after_s` is how long a worker may be

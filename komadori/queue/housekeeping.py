@@ -1,6 +1,6 @@
 """Housekeeping: what was deleted goes for good once nobody can want it back; lost files too."""
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Text, delete, exists, select
 
 from komadori.domain.ids import ArtifactId, JobId
 from komadori.domain.states import FINAL_JOB_STATES, JobState
@@ -14,6 +14,8 @@ _FINAL = tuple(state.value for state in FINAL_JOB_STATES)
 _AT_ONCE = 20
 LOST_AFTER_S = 3600.0
 """Longer than any step may take from writing a file to telling of it."""
+UNUSED_AFTER_S = 24 * 3600.0
+"""How long somebody may take from uploading a reference to submitting the story."""
 
 
 class Housekeeping:
@@ -44,6 +46,23 @@ class Housekeeping:
                 self._files.remove(file)
                 found += 1
         return found
+
+    def sweep_references(self) -> int:
+        """Remove reference pictures of yesterday and before that no job names."""
+        table, jobs = schema.artifacts, schema.jobs
+        is_named = exists().where(
+            jobs.c.session_id == table.c.session_id, jobs.c.request.cast(Text).contains(table.c.id)
+        )
+        with self._store.write() as connection:
+            before = self._store.now(connection) - UNUSED_AFTER_S
+            unused = select(table.c.id).where(
+                table.c.job_id.is_(None), table.c.created_at < before, ~is_named
+            )
+            files = connection.execute(unused).scalars().all()
+            connection.execute(delete(table).where(table.c.id.in_(files)))
+        for file in files:
+            self._files.remove(ArtifactId(file))
+        return len(files)
 
     def _remove(self, job_id: JobId, before: float) -> bool:
         with self._store.write() as connection:

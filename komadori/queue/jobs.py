@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from komadori.domain.ids import ArtifactId, JobId, SessionId
 from komadori.domain.states import JobKind, JobState
 from komadori.domain.view import JobView, ListPart, LogEntry, VersionView
-from komadori.domain.work import FileStore
+from komadori.domain.work import FileStore, StoredFile
 from komadori.errors import NotFound
 from komadori.queue import lookup
 from komadori.queue.artifact_rows import add_reference
@@ -42,6 +42,8 @@ class Jobs:
         self._hub = hub
         self._files = files
         self._executor = executor
+        # Large pictures take seconds each: they wait for one another, and nobody waits for them.
+        self._pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
 
     async def _run(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         loop = asyncio.get_running_loop()
@@ -172,7 +174,10 @@ class Jobs:
         Raises:
             RequestRejected: the bytes are not a picture we take; the message says why.
         """
-        return await self._run(self._add_reference, session, data)
+        loop = asyncio.get_running_loop()
+        file = await loop.run_in_executor(self._pictures, self._files.put_picture, data)
+        await self._run(self._note_reference, session, file)
+        return file.id
 
     async def file(
         self, session: SessionId, artifact_id: ArtifactId, *, thumbnail: bool = False
@@ -198,11 +203,9 @@ class Jobs:
             lookup.require_job(connection, session, job_id)
             return read(connection, job_id, *args)
 
-    def _add_reference(self, session: SessionId, data: bytes) -> ArtifactId:
-        file = self._files.put_picture(data)
+    def _note_reference(self, session: SessionId, file: StoredFile) -> None:
         with self._store.write() as connection:
             add_reference(connection, session, file, now=self._store.now(connection))
-        return file.id
 
     def _file(self, session: SessionId, artifact_id: ArtifactId, thumbnail: bool) -> Path:
         with self._store.read() as connection:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, exists, func, select
 
 from komadori.domain.ids import ArtifactId, JobId, SessionId
 from komadori.domain.states import JobKind, JobState, StepKind
@@ -63,16 +63,28 @@ def _frames(connection: Connection, job_ids: list[JobId]) -> Mapping[JobId, list
         .where(_steps.c.job_id.in_(job_ids), _steps.c.kind == StepKind.PANEL.value)
         .order_by(_steps.c.number)
     )
+    current = _current_pictures(connection, job_ids)
     frames: dict[JobId, list[Frame]] = {job_id: [] for job_id in job_ids}
     for row in connection.execute(query).mappings():
-        frames[row["job_id"]].append(frame_of(row))
+        slot = (row["job_id"], panel_slot(row["number"]))
+        frames[row["job_id"]].append(frame_of(row, current.get(slot)))
     return frames
+
+
+def _current_pictures(
+    connection: Connection, job_ids: list[JobId]
+) -> Mapping[tuple[JobId, str], ArtifactId]:
+    columns = (_artifacts.c.job_id, _artifacts.c.slot, _artifacts.c.id)
+    query = select(*columns).where(_artifacts.c.job_id.in_(job_ids), _artifacts.c.is_current)
+    return {(row.job_id, row.slot): row.id for row in connection.execute(query)}
 
 
 def _matching(
     query: Select[Any], session: SessionId, state: JobState | None, kind: JobKind | None
 ) -> Select[Any]:
-    query = query.where(_jobs.c.session_id == session, _jobs.c.deleted_at.is_(None))
+    target = _jobs.alias()
+    of_deleted = exists().where(target.c.id == _jobs.c.target, target.c.deleted_at.is_not(None))
+    query = query.where(_jobs.c.session_id == session, _jobs.c.deleted_at.is_(None), ~of_deleted)
     if state is not None:
         query = query.where(_jobs.c.state == state.value)
     if kind is not None:

@@ -188,17 +188,21 @@ class OpenJob:
         if counts.get(StepState.RUNNING) or counts.get(StepState.QUEUED):
             if self.state is JobState.WAITING:
                 self.move(JobState.RUNNING)
+                self._tell_problem(None)
         else:
             self.move(JobState.WAITING)
+            self._tell_problem(self._worst_problem(StepState.WAITING))
+
+    def _tell_problem(self, problem: Problem | None) -> None:
+        self.row["error_code"] = problem.code if problem else None
+        self.row["error"] = problem.message if problem else None
 
     def _end(self, counts: Mapping[StepState, int], *, is_whole: bool) -> None:
         state = self._final_state(counts, is_whole=is_whole)
         if self.state is JobState.QUEUED and state is not JobState.CANCELLED:
             self.move(JobState.RUNNING)
         self.move(state)
-        problem = self._worst_problem() if self.row["steps_failed"] else None
-        self.row["error_code"] = problem.code if problem else None
-        self.row["error"] = problem.message if problem else None
+        self._tell_problem(self._worst_problem(StepState.FAILED, StepState.UNKNOWN))
         self.note("ended", state=state.value)
         self._tell_target(state)
 
@@ -226,12 +230,11 @@ class OpenJob:
         )
         return self.connection.execute(query.limit(1)).first() is not None
 
-    def _worst_problem(self) -> Problem | None:
+    def _worst_problem(self, *states: StepState) -> Problem | None:
         table = schema.steps
-        failed = (StepState.FAILED.value, StepState.UNKNOWN.value)
         query = (
             select(table.c.error_code, table.c.error)
-            .where(table.c.job_id == self.row["id"], table.c.state.in_(failed))
+            .where(table.c.job_id == self.row["id"], table.c.state.in_(states))
             .order_by(table.c.ended_at.desc())
         )
         found = self.connection.execute(query.limit(1)).first()

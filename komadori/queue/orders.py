@@ -92,14 +92,14 @@ class Orders:
         key = _checked_key(key)
         try:
             with self._store.write() as connection:
-                if key and (known := _job_of_key(connection, session, key)):
+                if key and (known := _job_of_key(connection, session, key, values)):
                     return known
                 check(connection)
                 job = self._insert(connection, session, {**values, "idempotency_key": key})
                 new_steps = job.row["steps_total"]
         except IntegrityError:  # the same key came in at the same moment
             with self._store.read() as connection:
-                known = _job_of_key(connection, session, key or "")
+                known = _job_of_key(connection, session, key or "", values)
             if known is None:
                 raise
             return known
@@ -148,6 +148,7 @@ class Orders:
             job.move(JobState.QUEUED)
             job.note("retried")
             job.row["error_code"] = job.row["error"] = None
+            job.row["started_at"] = None  # its time is that of this run, without the pause
             job.change_steps(
                 schema.steps.c.state.in_(UNFINISHED),
                 StepState.QUEUED,
@@ -247,10 +248,30 @@ def _checked_key(key: str | None) -> str | None:
     return key or None
 
 
-def _job_of_key(connection: Connection, session: SessionId, key: str) -> JobId | None:
+def _job_of_key(
+    connection: Connection, session: SessionId, key: str, values: Mapping[str, Any]
+) -> JobId | None:
     jobs = schema.jobs
-    query = select(jobs.c.id).where(jobs.c.session_id == session, jobs.c.idempotency_key == key)
-    return connection.execute(query).scalar_one_or_none()
+    query = select(jobs.c.id, jobs.c.kind, jobs.c.request).where(
+        jobs.c.session_id == session, jobs.c.idempotency_key == key
+    )
+    known = connection.execute(query).one_or_none()
+    if known is None:
+        return None
+    if known.kind != values["kind"] or _asked(known.request) != _asked(values["request"]):
+        raise RequestRejected(
+            "idempotency_key: it was used for another request. Take a new key for a new request.",
+            code="key_used",
+        )
+    return JobId(known.id)
+
+
+def _asked(request: Mapping[str, Any]) -> Any:
+    """What somebody asked for, without what we added: ids of uploads, and the seed of a redo."""
+    if "drawing" in request:
+        return request["job_id"], request["panel"], request["drawing"]["modification"]
+    cast = [(one["name"], one["description"]) for one in request["characters"]]
+    return request["story"], request["panels"], request["style"], cast
 
 
 def _seed(seed: int | None) -> int:

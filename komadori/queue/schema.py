@@ -24,10 +24,10 @@ class JsonText(TypeDecorator[Json]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Json, dialect: object) -> str | None:  # noqa: ARG002
+    def process_bind_param(self, value: Json, dialect: object) -> str | None:  # noqa: ARG002  # SQLAlchemy's own
         return None if value is None else to_json(value)
 
-    def process_result_value(self, value: str | None, dialect: object) -> Json:  # noqa: ARG002
+    def process_result_value(self, value: str | None, dialect: object) -> Json:  # noqa: ARG002  # SQLAlchemy's own
         return None if value is None else from_json(value)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
-from komadori.domain.ids import JobId
+from komadori.domain.ids import ArtifactId, JobId
 from komadori.domain.states import FINAL_JOB_STATES, JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.story import Panel
 from komadori.domain.view import Frame, JobView, PanelView, Problem, StepView
@@ -51,7 +51,9 @@ class JobFold:
         steps = sorted(self._steps.values(), key=lambda row: (row["created_at"], row["number"]))
         return _job_view(
             job,
-            frames=tuple(frame_of(row) for row in steps if row["kind"] == StepKind.PANEL),
+            frames=tuple(
+                frame_of(row, self._picture(row)) for row in steps if row["kind"] == StepKind.PANEL
+            ),
             steps=tuple(_step_view(row) for row in steps),
             panels=tuple(self._panel_view(row) for row in steps if _draws_panel(job, row)),
             request=job["request"],
@@ -59,6 +61,12 @@ class JobFold:
             planned=max(len(steps), job["steps_planned"]),
             forecast=forecast,
         )
+
+    def _picture(self, step: RowMapping) -> ArtifactId | None:
+        """What is shown of a panel now; None too for a redo, whose picture is its storyboard's."""
+        slot = panel_slot(step["number"])
+        kept = (row for row in self._artifacts.values() if row["slot"] == slot)
+        return next((row["id"] for row in kept if row["is_current"]), None)
 
     def _panel_view(self, step: RowMapping) -> PanelView:
         panel = self._panels.get(step["id"])
@@ -139,12 +147,10 @@ def _job_view(
     )
 
 
-def frame_of(step: RowMapping) -> Frame:
-    """Return the picture of a panel step: its number, state and what it has drawn."""
-    result = step["result"] or {}
-    return Frame(
-        number=step["number"], state=StepState(step["state"]), picture=result.get("picture")
-    )
+def frame_of(step: RowMapping, current: ArtifactId | None) -> Frame:
+    """Return a panel step's number, state and picture: the current one, else what it has drawn."""
+    drawn = (step["result"] or {}).get("picture")
+    return Frame(number=step["number"], state=StepState(step["state"]), picture=current or drawn)
 
 
 def _step_view(row: RowMapping) -> StepView:

@@ -230,7 +230,7 @@ class _Cast:
             kept = await self._jobs.add_reference(who.session, data)
         except RequestRejected as exc:
             return "", "", refused(exc, request)
-        except Exception:
+        except Exception:  # the handler's boundary: Gradio would say nothing
             log.exception("reference picture not kept")
             return "", "", _wrong(say(language_of(request), "broken_inside"))
         ready = esc(say(who.language, "cast_picture_ready"))

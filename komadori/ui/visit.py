@@ -83,7 +83,7 @@ def guarded(handler: Callable[..., Any], answers: gr.HTML) -> Callable[..., Any]
     async def once(*values: Any) -> Any:
         try:
             return await handler(*values)
-        except Exception:
+        except Exception:  # the handler's boundary: Gradio would say nothing
             log.exception("handler failed: name=%s", handler.__name__)
             return {answers: broken(values)}
 
@@ -93,7 +93,7 @@ def guarded(handler: Callable[..., Any], answers: gr.HTML) -> Callable[..., Any]
             async with aclosing(handler(*values)) as updates:
                 async for update in updates:
                     yield update
-        except Exception:
+        except Exception:  # the handler's boundary: Gradio would say nothing
             log.exception("handler failed: name=%s", handler.__name__)
             yield {answers: broken(values)}
 

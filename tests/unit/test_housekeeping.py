@@ -4,11 +4,12 @@ import os
 
 import pytest
 
-from komadori.domain.ids import JobId, SessionId
+from komadori.domain.ids import ArtifactId, JobId, SessionId
 from komadori.domain.work import NewArtifact, StepResult
 from komadori.queue import schema
+from komadori.queue.artifact_rows import add_reference
 from komadori.queue.housekeeping import Housekeeping
-from tests.unit.conftest import Spine, picture
+from tests.unit.conftest import STORY, Spine, picture
 
 KEEP_S = 3600.0
 
@@ -137,3 +138,38 @@ def test_files_that_no_row_knows_go_after_an_hour(
     assert not spine.files.path(lost.id).exists()
     assert spine.files.path(fresh.id).exists()
     assert spine.files.path(spine.view(kept).panels[0].picture).exists()
+
+
+def test_references_that_no_job_names_go_after_a_day(
+    spine: Spine, session: SessionId, housekeeping: Housekeeping
+) -> None:
+    used, unused = (reference(spine, session) for _ in range(2))
+    cast = [{"name": "Mio", "reference": used}]
+    spine.orders.submit_storyboard(session, {"story": STORY, "panels": 1, "characters": cast}, None)
+
+    assert housekeeping.sweep_references() == 0
+    spine.store.ahead_s = 25 * 3600
+    assert housekeeping.sweep_references() == 1
+
+    assert [row.id for row in spine.rows(schema.artifacts)] == [used]
+    assert spine.files.path(used).exists()
+    assert not spine.files.path(unused).exists()
+
+
+def reference(spine: Spine, session: SessionId) -> ArtifactId:
+    file = spine.files.put_picture(picture())
+    with spine.store.write() as connection:
+        add_reference(connection, session, file, now=spine.store.now(connection))
+    return file.id
+
+
+def test_what_a_worker_was_just_writing_when_it_died_goes_too(
+    spine: Spine, housekeeping: Housekeeping
+) -> None:
+    half = spine.files.path(ArtifactId("0" * 20)).with_suffix(".4711.part")
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"RIFF")
+    os.utime(half, (1, 1))
+
+    assert housekeeping.sweep_files() == 1
+    assert not half.exists()

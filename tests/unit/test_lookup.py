@@ -255,3 +255,20 @@ def test_a_list_shows_each_jobs_film_strip(spine: Spine, session: SessionId) -> 
     assert states == [(1, done, True), (2, failed, False), (3, done, True)]
     assert [(frame.number, frame.state) for frame in redo.frames] == [(1, done)]
     assert redo.frames[0].picture == spine.view(job_id).panels[0].picture
+
+
+def test_the_strip_follows_redos_and_restored_versions(spine: Spine, session: SessionId) -> None:
+    job_id = spine.make_scenes(session)
+    spine.work(failing=[2])
+    first = spine.view(job_id).panels[0].picture
+    spine.redo(session, job_id, 1)
+    spine.redo(session, job_id, 2)
+    spine.work()
+
+    shown = [panel.picture for panel in spine.view(job_id).panels]
+    storyboard = listed(spine, session).items[-1]
+    assert [frame.picture for frame in storyboard.frames] == shown
+    assert [frame.picture for frame in spine.view(job_id).frames] == shown
+
+    spine.orders.restore(session, job_id, 1, 1)
+    assert listed(spine, session).items[-1].frames[0].picture == first

@@ -12,7 +12,7 @@ from komadori.domain.states import JobKind, JobState, Lane, StepState
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue import schema
 from komadori.queue.artifact_rows import add_reference
-from tests.unit.conftest import STORY, Spine, a_file
+from tests.unit.conftest import FAILED, STORY, Spine, a_file
 
 # --- submitting --------------------------------------------------------------------------------
 
@@ -516,3 +516,35 @@ def test_a_job_is_called_by_its_first_line_cut_after_a_word(
     job_id = spine.orders.submit_storyboard(session, {"story": story, "panels": 1}, None)
 
     assert spine.job(job_id).title == title
+
+
+def test_a_key_that_was_used_for_something_else_is_refused(
+    spine: Spine, session: SessionId
+) -> None:
+    job_id = spine.make_scenes(session)
+    spine.work()
+    spine.submit(session, key="k1")
+
+    for order in (
+        lambda: spine.submit(session, panels=4, key="k1"),
+        lambda: spine.redo(session, job_id, 1, key="k1"),
+    ):
+        with pytest.raises(RequestRejected, match="used for another request"):
+            order()
+    redo = spine.redo(session, job_id, 1, wanted="closer", key="k2")
+    assert spine.redo(session, job_id, 1, wanted="closer", key="k2") == redo
+    with pytest.raises(RequestRejected, match="used for another request"):
+        spine.redo(session, job_id, 2, wanted="closer", key="k2")
+
+
+def test_a_job_that_waits_for_a_retry_says_why(spine: Spine, session: SessionId) -> None:
+    job_id = spine.submit(session)
+    spine.fail(spine.claim(), may_retry=True)
+
+    assert spine.view(job_id).state is JobState.WAITING
+    assert spine.view(job_id).problem == FAILED
+
+    spine.store.ahead_s = 61
+    spine.reaper.look()
+    spine.work()
+    assert spine.view(job_id).problem is None
