@@ -15,7 +15,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from komadori.domain.states import JobState
+from komadori.pipeline.artifacts import LocalFiles
 from komadori.queue.changes import RedisChanges
+from komadori.queue.housekeeping import Housekeeping
 from komadori.queue.hub import Hub
 from komadori.queue.migrate import migrate
 from komadori.settings import ROOT
@@ -143,3 +145,17 @@ def test_migrating_twice_is_migrating_once(house: House) -> None:
 
 def _revisions() -> list[Path]:
     return list((ROOT / "komadori" / "queue" / "migrations" / "versions").glob("0*.py"))
+
+
+def test_housekeeping_sweeps_what_was_deleted(house: House, consume: StartConsumer) -> None:
+    consume(workers=2)
+    job = house.completed(house.submit(panels=2))
+    house.orders.delete(house.session, job.id)
+    housekeeping = Housekeeping(
+        house.store, LocalFiles(house.settings.data_dir / "artifacts"), keep_s=0
+    )
+
+    assert (housekeeping.sweep_references(), housekeeping.sweep_files()) == (0, 0)
+    assert housekeeping.sweep() == 1
+    assert house.pictures() == set()
+    assert house.rows("SELECT id FROM jobs") == []
