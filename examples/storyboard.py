@@ -23,7 +23,8 @@ import httpx
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-BAR_WIDTH = 30
+BAR_WIDTH = 24
+LINE_WIDTH = 78
 SILENCE_S = 20  # the stream brings something every 5 s; the client does not see a server die
 EXIT_CODES = {"COMPLETED": 0, "PARTIAL": 3}
 LOST = (httpx.HTTPError, OSError, concurrent.futures.CancelledError)
@@ -77,7 +78,7 @@ def make_storyboard(client: Client, arguments: argparse.Namespace, key: str) -> 
 def submit(client: Client, arguments: argparse.Namespace, key: str) -> str:
     """Send the story; return the job's id."""
     job = client.predict(
-        story=arguments.story.read_text(encoding="utf-8"),
+        story=arguments.text,
         panels=arguments.panels,
         style=dict(arguments.style),
         session_key=key,
@@ -115,11 +116,11 @@ def show(job: dict[str, Any]) -> None:
     """Draw the progress bar over the last one."""
     filled = round(job["progress"] * BAR_WIDTH)
     bar = "#" * filled + "." * (BAR_WIDTH - filled)
-    note = f"position {job['position']}" if job["position"] else job["stage"] or ""
+    notes = [f"position {job['position']}"] if job["position"] else []
     if job["eta_s"]:
-        note += f", about {job['eta_s']:.0f} s left"
-    line = f"[{bar}] {job['progress']:4.0%}  {job['state']}  {note}"
-    print(f"\r{line:<78.78}", end="", flush=True)
+        notes.append(f"about {job['eta_s']:.0f} s left")
+    line = f"[{bar}] {job['progress']:4.0%}  {job['state']}  {', '.join(notes)}"
+    print(f"\r{line:<{LINE_WIDTH}}", end="", flush=True)
 
 
 def save(client: Client, job_id: str, key: str, folder: Path) -> tuple[int, int]:
@@ -165,6 +166,11 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.job is None and (arguments.story is None or not arguments.story.is_file()):
         parser.error(f"there is no text file {arguments.story or '(none was named)'}")
+    if arguments.job is None:
+        try:
+            arguments.text = arguments.story.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            parser.exit(2, f"{arguments.story} is not a text in UTF-8. Save it as UTF-8 first.\n")
     return arguments
 
 

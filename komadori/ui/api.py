@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
+from fastapi import HTTPException
+from gradio.block_function import BlockFunction
 from gradio.events import api as add_endpoint
 from gradio.utils import get_upload_folder
+from gradio_client import utils as client_utils
 
 from komadori.domain.ids import SessionId
 from komadori.domain.requests import PANELS_MAX, SEED_MAX, parse_storyboard
 from komadori.domain.states import JobKind, JobState
 from komadori.domain.story import Character, Style
-from komadori.domain.view import PanelView
-from komadori.errors import RequestRejected
+from komadori.domain.view import JobView, PanelView
+from komadori.errors import NotFound, RequestRejected
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
 from komadori.ui import fields
@@ -33,7 +36,6 @@ from komadori.ui.uploads import Uploads
 log = logging.getLogger(__name__)
 
 R = TypeVar("R")
-_PANEL_MAX = 10_000  # only to name the field; the storyboard knows how many panels it has
 
 
 def add_api(jobs: Jobs, sessions: Sessions) -> None:
@@ -51,6 +53,43 @@ def add_api(jobs: Jobs, sessions: Sessions) -> None:
     ):
         add_endpoint(_answering(call), api_name=call.__name__, concurrency_limit=None)
     add_endpoint(_streaming(calls.follow_job), api_name="follow_job", concurrency_limit=None)
+
+
+def call_names(page: gr.Blocks) -> tuple[list[str], list[str]]:
+    """Return the names of all calls that Gradio answers, and of those that view_api() tells."""
+    named = [fn for fn in page.fns.values() if isinstance(fn.api_name, str)]
+    told = [str(fn.api_name) for fn in named if fn.api_visibility == "public"]
+    return [str(fn.api_name) for fn in named], told
+
+
+def take_short_calls(page: gr.Blocks) -> None:
+    """Let callers leave out the last values, where they have defaults, as Python does.
+
+    Gradio would write to the log what it got: the session key, too.
+    """
+
+    def fill_in(block_fn: BlockFunction, inputs: list[Any]) -> None:
+        parameters = list(inspect.signature(block_fn.fn).parameters.values()) if block_fn.fn else []
+        for parameter in parameters[len(inputs) : len(block_fn.inputs)]:
+            if parameter.default is parameter.empty:
+                raise gr.Error(
+                    f"{parameter.name}: it is missing. Needed are, in this order: "
+                    f"{', '.join(one.name for one in parameters[: len(block_fn.inputs)])}.",
+                    print_exception=False,
+                )
+            inputs.append(parameter.default)
+
+    construct = client_utils.construct_args
+
+    def construct_in_words(*values: Any) -> list[Any]:
+        try:
+            constructed: list[Any] = construct(*values)
+        except TypeError as exc:
+            raise HTTPException(422, detail=str(exc).partition(" Please")[0]) from exc
+        return constructed
+
+    page.validate_inputs = fill_in  # type: ignore[method-assign]
+    client_utils.construct_args = construct_in_words  # of /call/v2, which takes values by name
 
 
 class Calls:
@@ -96,7 +135,7 @@ class Calls:
     async def job_status(self, job_id: str, session_key: str) -> PlainJob:
         """Return a job as it stands now, with its steps."""
         session = await self._session(session_key)
-        return plain_job(await self._jobs.get(session, fields.job_id(job_id)))
+        return plain_job(await self._existing(session, job_id))
 
     async def follow_job(self, job_id: str, session_key: str) -> AsyncIterator[PlainJob]:
         """Stream a job as job_status returns it, whenever it changes, until it is final.
@@ -105,7 +144,7 @@ class Calls:
         """
         session = await self._session(session_key)
         async for job in self._jobs.follow(session, fields.job_id(job_id)):
-            yield plain_job(job)
+            yield plain_job(_not_deleted(job))
 
     async def list_jobs(
         self,
@@ -143,7 +182,8 @@ class Calls:
         What is finished is kept. Cancelling a job that has ended changes nothing.
         """
         session = await self._session(session_key)
-        return plain_job(await self._jobs.cancel(session, fields.job_id(job_id)))
+        job = await self._existing(session, job_id)
+        return plain_job(await self._jobs.cancel(session, job.id))
 
     async def retry_job(self, job_id: str, session_key: str) -> PlainJob:
         """Make what is missing in a job that ended PARTIAL, FAILED or CANCELLED.
@@ -156,7 +196,8 @@ class Calls:
     async def delete_job(self, job_id: str, session_key: str) -> PlainJob:
         """Delete a job, cancelling it first if it is still open. Returns it as it was."""
         session = await self._session(session_key)
-        return plain_job(await self._jobs.delete(session, fields.job_id(job_id)))
+        job = await self._existing(session, job_id)
+        return plain_job(await self._jobs.delete(session, job.id))
 
     async def redo_panel(
         self,
@@ -176,7 +217,7 @@ class Calls:
         job = await self._jobs.redo_panel(
             session,
             fields.job_id(job_id),
-            fields.whole_number(panel, "panel", least=1, most=_PANEL_MAX),
+            fields.panel_number(panel),
             wish=fields.text("" if request is None else request, "request"),
             seed=None
             if seed is None
@@ -191,11 +232,14 @@ class Calls:
         The Gradio client downloads each picture (WebP) and puts its path in its place.
         """
         session = await self._session(session_key)
-        job = await self._jobs.get(session, fields.job_id(job_id))
+        job = await self._existing(session, job_id)
         return await asyncio.gather(*(self._panel(session, one) for one in job.panels))
 
     async def _session(self, session_key: object) -> SessionId:
         return await self._sessions.open_with_api_key(fields.secret(session_key, "session_key"))
+
+    async def _existing(self, session: SessionId, job_id: object) -> JobView:
+        return _not_deleted(await self._jobs.get(session, fields.job_id(job_id)))
 
     async def _add_references(
         self, session: SessionId, cast: list[dict[str, Any]], *, into: list[dict[str, Any]]
@@ -207,7 +251,8 @@ class Calls:
             if (file := _reference(character, index)) is not None
         }
         for index, data in pictures.items():
-            into[index]["reference"] = await self._jobs.add_reference(session, data)
+            with _naming_the_character(index, cast[index]):
+                into[index]["reference"] = await self._jobs.add_reference(session, data)
 
     async def _panel(self, session: SessionId, panel: PanelView) -> PlainPanel:
         if panel.picture is None:
@@ -215,6 +260,27 @@ class Calls:
         source = await self._jobs.file(session, panel.picture)
         name = f"panel-{panel.number:03d}-v{panel.version}.webp"
         return plain_panel(panel, await self._uploads.offer(panel.picture, source, name))
+
+
+def _not_deleted(job: JobView) -> JobView:
+    """Only the page can bring a deleted job back; for scripts it is gone."""
+    if job.deleted:
+        raise NotFound("job", job.id)
+    return job
+
+
+@contextmanager
+def _naming_the_character(index: int, character: dict[str, Any]) -> Iterator[None]:
+    """Say whose reference picture was refused."""
+    try:
+        yield
+    except RequestRejected as exc:
+        field = f"characters.{index}.reference"
+        raise RequestRejected(
+            f"{field} (character {index + 1}, {character['name']}): {exc}",
+            code=exc.code,
+            **{**exc.facts, "field": field},
+        ) from exc
 
 
 def _without_reference(character: dict[str, Any]) -> dict[str, Any]:
@@ -271,7 +337,7 @@ def _shown_errors(name: str) -> Iterator[None]:
         yield
     except RequestRejected as exc:
         raise gr.Error(str(exc), print_exception=False) from exc
-    except Exception as exc:
+    except Exception as exc:  # a process boundary: callers get a number, the log gets the rest
         number = secrets.token_hex(4)
         log.exception("api call failed: endpoint=%s error=%s", name, number)
         raise gr.Error(

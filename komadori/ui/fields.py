@@ -12,6 +12,7 @@ LIST_MAX = 200
 OFFSET_MAX = 10_000_000
 IDEMPOTENCY_KEY_MAX_CHARS = 200
 _JOB_ID_MAX_CHARS = 80
+_PANEL_MAX = 10_000  # the storyboard knows how many it has; a store cannot look for any number
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -29,6 +30,15 @@ def whole_number(value: object, field: str, *, least: int, most: int) -> int:
         raise _wrong(field, value, f"a whole number from {least} to {most}")
     if not least <= value <= most:
         raise _rejected(field, f"{value} is out of range; {least} to {most:,} are allowed")
+    return value
+
+
+def panel_number(value: object) -> int:
+    """Return what can be the number of a panel."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong("panel", value, "a panel's number; panels are numbered from 1")
+    if not 1 <= value <= _PANEL_MAX:
+        raise _rejected("panel", f"there is no panel {str(value)[:40]}; they are numbered from 1")
     return value
 
 

@@ -24,7 +24,7 @@ from komadori.queue.sessions import Sessions
 from komadori.ui.cookie import SessionCookie
 from komadori.ui.files import file_routes
 from komadori.ui.first_paint import FirstPaint
-from komadori.ui.guards import ClosedDoors, SecurityHeaders
+from komadori.ui.guards import ClosedDoors, KnownCalls, SecurityHeaders, SmallBodies
 from komadori.ui.join import join_routes
 from komadori.ui.listener import listen
 
@@ -55,12 +55,13 @@ def make_app(
     )
     app.add_middleware(FirstPaint)
     app.add_middleware(SessionCookie)
-    app.add_middleware(ClosedDoors, folder=gradio_folder)
-    app.add_middleware(SecurityHeaders)
     app.add_api_route("/healthz", _healthz)
     app.include_router(file_routes(jobs, sessions))
     app.include_router(join_routes(sessions))
     _mount_page(app, jobs, sessions)
+    app.add_middleware(SmallBodies)
+    app.add_middleware(ClosedDoors, folder=gradio_folder)
+    app.add_middleware(SecurityHeaders)
     return app
 
 
@@ -78,6 +79,7 @@ def _set_environment(gradio_folder: Path) -> None:
 def _mount_page(app: FastAPI, jobs: Jobs, sessions: Sessions) -> None:
     import gradio as gr
 
+    from komadori.ui.api import call_names, take_short_calls
     from komadori.ui.page import build_page
     from komadori.ui.texts import I18N
     from komadori.ui.theme import CSS, HEAD, THEME
@@ -85,6 +87,9 @@ def _mount_page(app: FastAPI, jobs: Jobs, sessions: Sessions) -> None:
 
     take_uploads_only()
     page = build_page(jobs, sessions)
+    take_short_calls(page)
+    every_name, told_names = call_names(page)
+    app.add_middleware(KnownCalls, callable_names=every_name, told=told_names)
     page.max_threads = _EVENTS_AT_ONCE  # read by queue()
     page.queue(default_concurrency_limit=None, api_open=True)
     page._queue.sleep_when_free = _QUEUE_POLL_S

@@ -254,6 +254,17 @@ def test_a_deleted_job_is_not_listed_any_more(call: Call) -> None:
     finished_or_gone(call, job_id)
 
 
+@pytest.mark.parametrize(
+    "name", ["job_status", "follow_job", "job_panels", "cancel_job", "retry_job", "delete_job"]
+)
+def test_a_deleted_job_is_gone_for_every_call(call: Call, name: str) -> None:
+    job_id = call("create_storyboard", story=STORY, panels=1)["id"]
+    call("delete_job", job_id=job_id)
+
+    with pytest.raises(AppError, match="There is no job"):
+        call(name, job_id=job_id)
+
+
 def finished_or_gone(call: Call, job_id: str) -> None:
     """Wait until a deleted job works no more, so that it takes no worker from the next test."""
     try:
@@ -365,7 +376,8 @@ def test_a_bad_call_is_refused_in_words(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"panel": 0}, "panel"),
+        ({"panel": 0}, "numbered from 1"),
+        ({"panel": 10**30}, "numbered from 1"),
         ({"panel": 4}, "panel"),
         ({"panel": "1"}, "panel.*'1'"),
         ({"panel": 1, "request": 5}, "request: 5"),
@@ -406,8 +418,9 @@ def test_files_that_are_no_pictures_are_refused_and_leave_no_job(
     bomb.write_bytes(decompression_bomb())
 
     for file in (text, bomb):
-        cast = [{"name": "Mei", "reference": handle_file(file)}]
-        with pytest.raises(AppError, match=r"(?i)picture|pixels"):
+        cast = [{"name": "Tan"}, {"name": "Mei", "reference": handle_file(file)}]
+        whose = r"characters\.1\.reference \(character 2, Mei\): .*(picture|pixels)"
+        with pytest.raises(AppError, match=whose):
             call("create_storyboard", story=STORY, panels=1, characters=cast)
 
     assert call("list_jobs")["total"] == 0
@@ -445,6 +458,66 @@ def test_refusals_leave_no_traceback_in_the_log(app: App, call: Call) -> None:
     assert app.log_text().count("Traceback") == before
 
 
+def posted(app: App, path: str, body: Any) -> tuple[str, Any]:
+    """Call as curl does, in two steps; return the last event and what it brought."""
+    made = httpx.post(f"{app.url}/gradio_api/call/{path}", json=body)
+    assert made.status_code == 200, made.text
+    name = path.removeprefix("v2/")
+    answer = httpx.get(f"{app.url}/gradio_api/call/{name}/{made.json()['event_id']}", timeout=30)
+    event, data = answer.text.strip().split("\n\n")[-1].split("\n")
+    return event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
+def test_values_at_the_end_of_a_call_may_be_left_out(app: App, key: str) -> None:
+    for path, body in (("list_jobs", {"data": [key]}), ("v2/list_jobs", {"session_key": key})):
+        event, data = posted(app, path, body)
+
+        assert event == "complete"
+        assert data[0] == {"jobs": [], "total": 0, "limit": 50, "offset": 0}
+    assert key not in app.log_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("list_jobs", [], "session_key: it is missing"),
+        ("create_storyboard", ["leak-me-0123456789"], "panels: it is missing"),
+        ("follow_job", ["leak-me-0123456789"], "session_key: it is missing"),
+        ("create_storyboard", [STORY, 1], "16"),
+    ],
+)
+def test_values_that_are_needed_are_named_and_none_gets_into_the_log(
+    app: App, name: str, values: list[Any], message: str
+) -> None:
+    before = app.log_text().count("Traceback")
+
+    event, data = posted(app, name, {"data": values})
+    at_once = httpx.post(f"{app.url}/gradio_api/run/{name}", json={"data": values})
+
+    assert event == "error"
+    assert message in data["error"]
+    assert message in at_once.json()["error"]
+    assert "leak-me" not in app.log_text()
+    assert app.log_text().count("Traceback") == before
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [({}, "session_key"), ({"session_key": "leak-me-0123456789", "nope": 1}, "nope")],
+)
+def test_a_call_by_names_says_which_name_is_wrong(
+    app: App, body: dict[str, Any], message: str
+) -> None:
+    before = app.log_text().count("Traceback")
+
+    answer = httpx.post(f"{app.url}/gradio_api/call/v2/list_jobs", json=body)
+
+    assert answer.status_code == 422
+    assert message in answer.json()["detail"]
+    assert "leak-me" not in app.log_text()
+    assert app.log_text().count("Traceback") == before
+
+
 def run_example(app: App, *arguments: str, key: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, str(ROOT / "examples" / "storyboard.py"), "--url", app.url, *arguments],
@@ -470,6 +543,19 @@ def test_the_example_script_saves_the_panels(app: App, key: str, tmp_path: Path)
     for panel in panels:
         with Image.open(out / panel["picture"]) as picture:
             assert picture.size == (1280, 720)
+
+
+def test_the_example_script_refuses_a_text_that_is_not_utf_8(
+    app: App, key: str, tmp_path: Path
+) -> None:
+    story = tmp_path / "story.txt"
+    story.write_bytes(STORY.replace("Mei", "小美").encode("gb18030"))
+
+    with run_example(app, str(story), key=key) as script:
+        output, _ = script.communicate(timeout=WAIT_S)
+
+    assert script.returncode == 2
+    assert output.splitlines() == [f"{story} is not a text in UTF-8. Save it as UTF-8 first."]
 
 
 def test_the_example_script_says_after_ctrl_c_how_to_go_on(

@@ -59,6 +59,26 @@ def test_what_nobody_needs_is_closed(app: App, path: str) -> None:
     assert httpx.get(app.url + path).status_code in {403, 404}
 
 
+@pytest.mark.parametrize("path", ["call/nope", "call/v2/nope", "run/nope", "api/nope"])
+def test_a_call_that_does_not_exist_is_not_found_in_words(app: App, path: str) -> None:
+    before = app.log_text().count("Traceback")
+
+    answer = httpx.post(f"{app.url}/gradio_api/{path}", json={"data": []})
+
+    assert answer.status_code == 404
+    assert "There is no call 'nope'; there are create_storyboard" in answer.json()["detail"]
+    assert app.log_text().count("Traceback") == before
+
+
+def test_a_call_that_is_too_long_is_refused_over_the_wire(app: App) -> None:
+    body = {"data": ["x" * 20_000_000, 1]}
+
+    answer = httpx.post(f"{app.url}/gradio_api/call/create_storyboard", json=body, timeout=30)
+
+    assert answer.status_code == 413
+    assert "larger than 2 MB" in answer.json()["detail"]
+
+
 def test_a_port_in_use_is_said_in_one_line_that_names_the_option(app: App, tmp_path: Path) -> None:
     second = subprocess.run(
         [sys.executable, str(ROOT / "app.py"), "--port", str(app.port)],

@@ -14,7 +14,13 @@ from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
 from komadori.ui.cookie import COOKIE_NAME, SessionCookie, cookie_key
 from komadori.ui.files import file_routes
-from komadori.ui.guards import ClosedDoors, SecurityHeaders
+from komadori.ui.guards import (
+    BODY_MAX_BYTES,
+    ClosedDoors,
+    KnownCalls,
+    SecurityHeaders,
+    SmallBodies,
+)
 from komadori.ui.join import join_routes
 
 pytestmark = pytest.mark.unit
@@ -68,6 +74,8 @@ async def browser(tmp_path: Path, sessions: FakeSessions) -> AsyncIterator[httpx
     (tmp_path / "gradio").mkdir()
     app = FastAPI()
     app.add_middleware(SessionCookie)
+    app.add_middleware(KnownCalls, callable_names=["list_jobs", "draw"], told=["list_jobs"])
+    app.add_middleware(SmallBodies)
     app.add_middleware(ClosedDoors, folder=tmp_path / "gradio")
     app.add_middleware(SecurityHeaders)
     app.include_router(file_routes(cast(Jobs, FakeJobs(tmp_path)), cast(Sessions, sessions)))
@@ -76,6 +84,10 @@ async def browser(tmp_path: Path, sessions: FakeSessions) -> AsyncIterator[httpx
     @app.get("/{path:path}")
     async def page(path: str, request: Request) -> dict[str, Any]:
         return {"path": path, "key": cookie_key(request.cookies)}
+
+    @app.post("/{path:path}")
+    async def call(path: str, request: Request) -> dict[str, Any]:
+        return {"path": path, "size": len(await request.body())}
 
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
@@ -194,6 +206,72 @@ async def test_gradio_serves_its_own_folder_only(
     answer = await browser.get(path.format(folder=tmp_path / "gradio"))
 
     assert answer.status_code == status
+
+
+CALLS = [
+    "/gradio_api/call/list_jobs",
+    "/gradio_api/call/v2/list_jobs/",
+    "/gradio_api/run/list_jobs",
+    "/gradio_api/queue/join",
+]
+
+
+async def chunks(size: int) -> AsyncIterator[bytes]:
+    """A body whose length is not told before."""
+    for _ in range(size // 1024):
+        yield b"x" * 1024
+    yield b"x" * (size % 1024)
+
+
+@pytest.mark.parametrize("path", CALLS)
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_a_call_of_more_than_2_mb_is_refused_in_words(
+    browser: httpx.AsyncClient, path: str, is_streamed: bool
+) -> None:
+    async def post(size: int) -> httpx.Response:
+        return await browser.post(path, content=chunks(size) if is_streamed else b"x" * size)
+
+    fits, too_long = await post(BODY_MAX_BYTES), await post(BODY_MAX_BYTES + 1)
+
+    assert fits.json()["size"] == BODY_MAX_BYTES
+    assert too_long.status_code == 413
+    assert "larger than 2 MB" in too_long.json()["detail"]
+
+
+async def test_a_call_cannot_hide_its_length(browser: httpx.AsyncClient) -> None:
+    headers = {"content-length": "5"}
+
+    answer = await browser.post(CALLS[0], content=chunks(BODY_MAX_BYTES + 1), headers=headers)
+
+    assert answer.status_code == 413
+
+
+async def test_an_upload_may_be_longer_than_a_call(browser: httpx.AsyncClient) -> None:
+    answer = await browser.post("/gradio_api/upload", content=b"x" * (BODY_MAX_BYTES + 1))
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/gradio_api/call/list_jobs", 200),
+        ("/gradio_api/call/draw", 200),
+        ("/gradio_api/call/nope", 404),
+        ("/gradio_api/call/nope/", 404),
+        ("/gradio_api/call/v2/nope", 404),
+        ("/gradio_api/run/nope", 404),
+        ("/gradio_api/api/nope", 404),
+    ],
+)
+async def test_a_call_that_does_not_exist_is_not_found(
+    browser: httpx.AsyncClient, path: str, status: int
+) -> None:
+    answer = await browser.post(path)
+
+    assert answer.status_code == status
+    if status == 404:
+        assert answer.json()["detail"] == "There is no call 'nope'; there are list_jobs."
 
 
 @pytest.mark.parametrize(
