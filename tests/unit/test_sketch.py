@@ -21,6 +21,7 @@ from komadori.backends.images.sketch.colouring import (
 from komadori.backends.images.sketch.framing import framing_of
 from komadori.backends.images.sketch.ink import Colour
 from komadori.backends.images.sketch.looks import looks_of
+from komadori.backends.images.sketch.palette import palette_of
 from komadori.backends.images.sketch.reading import read
 from komadori.domain.story import (
     Character,
@@ -183,6 +184,101 @@ async def test_warm_is_redder_than_cold() -> None:
     cold = await pixels(a_drawing(color_palette="cold"))
 
     assert (warm[..., 0] - warm[..., 2]).mean() > (cold[..., 0] - cold[..., 2]).mean() + 10
+
+
+def at_night(setting: Setting) -> Scene:
+    return Scene(number=2, setting=setting, time_of_day=TimeOfDay.NIGHT)
+
+
+def warmth(picture: np.ndarray) -> float:
+    return float((picture[..., 0] - picture[..., 2]).mean())
+
+
+OUTSIDE = (Setting.STREET, Setting.FOREST, Setting.WATER)
+
+
+@pytest.mark.parametrize("setting", [*OUTSIDE, Setting.INDOORS])
+async def test_sepia_at_night_is_brown_all_over_the_picture(setting: Setting) -> None:
+    picture = await pixels(a_drawing(scene=at_night(setting), color_palette="sepia"))
+
+    red, green, blue = picture[..., 0], picture[..., 1], picture[..., 2]
+    assert ((red < blue - 12).mean()) < 0.01  # nothing is left of the night's blue
+    for part in np.array_split(picture, 3):
+        assert 12 < warmth(part) < 70
+    assert red.mean() > green.mean() > blue.mean()
+
+
+@pytest.mark.parametrize("setting", OUTSIDE)
+@pytest.mark.parametrize(
+    "palette", ["sepia", "warm", "cold", "monochrome", "pastel", "水墨", "red", "blue"]
+)
+async def test_a_palette_leaves_the_night_dark(setting: Setting, palette: str) -> None:
+    night = await pixels(a_drawing(scene=at_night(setting), color_palette=palette))
+    day = await pixels(a_drawing(scene=Scene(number=2, setting=setting), color_palette=palette))
+
+    usual = await pixels(a_drawing(scene=at_night(setting)))
+    assert night.mean() < usual.mean() + 15
+    assert night.mean() < day.mean() - 25
+
+
+@pytest.mark.parametrize("setting", [*OUTSIDE, Setting.INDOORS])
+async def test_warm_cold_and_grey_hold_at_night(setting: Setting) -> None:
+    scene = at_night(setting)
+    warm, cold, grey = [
+        await pixels(a_drawing(scene=scene, color_palette=palette))
+        for palette in ("warm", "cold", "monochrome")
+    ]
+
+    assert warmth(warm) > 10 > warmth(cold) + 8
+    assert colourfulness(grey) < 12
+
+
+@pytest.mark.parametrize("setting", [*OUTSIDE, Setting.INDOORS])
+async def test_moods_differ_in_light_and_colour_at_night(setting: Setting) -> None:
+    scene = at_night(setting)
+    joyful, usual, sad = [
+        await pixels(a_drawing(scene=scene, mood=mood)) for mood in ("joyful", "", "sad")
+    ]
+
+    assert joyful.mean() > usual.mean() + 6 > sad.mean() + 12
+    assert colourfulness(joyful) > 1.15 * colourfulness(usual) > 1.5 * colourfulness(sad)
+
+
+async def test_a_mood_takes_no_palette_away() -> None:
+    for time in TimeOfDay:
+        scene = Scene(number=2, setting=Setting.STREET, time_of_day=time)
+        for mood in ("joyful", "sad", "dark"):
+            style = {"mood": mood, "color_palette": "monochrome"}
+            assert colourfulness(await pixels(a_drawing(scene=scene, **style))) < 12
+
+
+@pytest.mark.parametrize("time", [TimeOfDay.DAY, TimeOfDay.NIGHT])
+@pytest.mark.parametrize(
+    "notes", ["No text. Everything in blue tones, please", "整体偏蓝", "blue", "蓝色调"]
+)
+async def test_notes_set_the_colours_of_the_whole(notes: str, time: TimeOfDay) -> None:
+    scene = Scene(number=2, setting=Setting.FOREST, time_of_day=time)
+
+    noted = await pixels(a_drawing(scene=scene, additional_notes=notes))
+    assert warmth(noted) < warmth(await pixels(a_drawing(scene=scene))) - 5
+    assert np.array_equal(noted, await pixels(a_drawing(scene=scene, color_palette="blue")))
+
+
+async def test_the_palette_wins_over_the_notes() -> None:
+    red = a_drawing(color_palette="red")
+    both = a_drawing(color_palette="red", additional_notes="everything in blue tones")
+
+    assert np.array_equal(await pixels(red), await pixels(both))
+
+
+@pytest.mark.parametrize(
+    "notes",
+    ["Mara has a blue ribbon", "穿红裙子的女孩", "no warm tones", "grey hair", "soft blue eyes"],
+)
+def test_notes_about_a_thing_colour_nothing_else(notes: str) -> None:
+    palette = palette_of(Style(additional_notes=notes), TimeOfDay.DAY, "")
+
+    assert (palette.grades, palette.names) == ((), ())
 
 
 async def test_bold_lines_are_darker_than_thin_ones() -> None:

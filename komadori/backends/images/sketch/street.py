@@ -219,7 +219,7 @@ def _draw_openings(
             face(
                 stage,
                 _in_row(x, at, low + 0.95, 0.48, 1.15),
-                mixed(pane, (40, 44, 66), 0.75) if dark else pane,
+                mixed(pane, stage.palette.graded((40, 44, 66)), 0.75) if dark else pane,
                 edge=1.5,
                 shade=0 if is_lit else 60,
             )
