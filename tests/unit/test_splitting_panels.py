@@ -103,6 +103,38 @@ def test_wordless_panels_are_spread_as_beats_when_there_is_too_little_to_tell() 
     )
 
 
+@pytest.mark.parametrize(
+    "story",
+    [
+        "The old fox walked home. Rain fell. He slept well!!",
+        "Rain fell on the roofs. Nothing moved. The old fox slept in the den.",
+        "小猫坐在屋里。外面下着雨，什么声音也没有。小猫看着窗外，一动不动，心里想着河边的鱼，"
+        "不知道什么时候才能再去一次，再钓一回。",
+        '"Who is there?" asked Tom. Anna laughed at him in the dark.',
+    ],
+)
+def test_a_very_short_story_in_very_many_panels_is_not_one_picture_again_and_again(
+    story: str,
+) -> None:
+    board = _board(story, 60)
+    shown = [(panel.shot, panel.characters) for panel in board.panels]
+    peopled = [panel for panel in board.panels if panel.characters]
+
+    assert len(set(shown)) >= 5
+    assert max(len(list(run)) for _, run in groupby(shown)) <= 2
+    assert 30 <= len(peopled) <= 54
+    assert (Shot.CLOSE_UP, ()) in shown
+    assert (Shot.WIDE, ()) in shown
+
+
+def test_two_who_talk_are_seen_over_the_shoulder_and_in_turn_in_a_long_silence() -> None:
+    board = _board('"Who is there?" asked Tom. Anna laughed at him in the dark.', 40)
+    silent = [(panel.shot, panel.characters) for panel in board.panels if not panel.text]
+
+    assert (Shot.OVER_THE_SHOULDER, ("Tom", "Anna")) in silent
+    assert {(Shot.CLOSE_UP, ("Tom",)), (Shot.CLOSE_UP, ("Anna",))} <= set(silent)
+
+
 def test_a_long_speech_does_not_swell_one_panel() -> None:
     speech = " ".join(
         f"This is the sentence number {number} of my long story." for number in range(40)

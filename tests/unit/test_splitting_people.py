@@ -1,5 +1,7 @@
 """Who is in a story, who speaks to whom, and what the splitter leaves out of the cast."""
 
+from pathlib import Path
+
 import pytest
 
 from komadori.domain.requests import StoryboardRequest
@@ -189,3 +191,76 @@ def test_someone_who_tells_the_story_is_in_it() -> None:
 
     assert _names(board) == ["Narrator"]
     assert board.panels[0].characters == ("Narrator",)
+
+
+@pytest.mark.parametrize(
+    ("story", "names"),
+    [
+        ("Inspector Hale was waiting in the street. Rain fell on the roofs.", ["Inspector Hale"]),
+        ("Mr. Brown was waiting at the gate. It was late and very cold.", ["Mr. Brown"]),
+        ("Dr. Smith came by in the morning with a bag. It was a cold day.", ["Dr. Smith"]),
+        ("On the moon, astronaut Lee climbed out of the lander. Dust rose.", ["Lee"]),
+        ("Old Marley was dead to begin with. Nobody in the town had cried.", ["Old Marley"]),
+        ("The letter went to Father. Rain fell. Nobody came and nobody wrote.", []),
+        ("They lived near King Street, not far from Old Town. It rained a lot.", []),
+    ],
+)
+def test_a_title_or_a_role_before_a_name_makes_a_person_of_it(story: str, names: list[str]) -> None:
+    assert _names(_board(story)) == names
+
+
+@pytest.mark.parametrize(
+    ("story", "names"),
+    [
+        (
+            "A cat sat on the wall. A dog ran by and barked at the cat. Then it went off.",
+            ["Cat", "Dog"],
+        ),
+        ("The old fox walked home. Rain fell. He slept well!!", ["Fox"]),
+        ("There once was a bird in a tree. It sang all day and all night long.", ["Bird"]),
+        ("A bird of prey was seen that day. Rain fell on the roofs of the town.", []),
+        ("Tom said, “Look!” A bird flew by. Tom looked up and walked on alone.", ["Tom"]),
+        (
+            "一只青蛙跳进了古老的池塘。水花溅得很高，四周又安静了下来。风慢慢地停了，云也散了，"
+            "只剩下一圈一圈的水纹向外散开。",
+            ["青蛙"],
+        ),
+    ],
+)
+def test_who_acts_once_is_in_the_cast_of_a_story_that_has_nobody_else(
+    story: str, names: list[str]
+) -> None:
+    assert _names(_board(story)) == names
+
+
+def test_a_lone_animal_is_found_beside_a_given_cast_that_never_appears() -> None:
+    board = _board("The old fox walked home. Rain fell. He slept well!!", 3, ("Anna",))
+
+    assert _names(board) == ["Anna", "Fox"]
+
+
+@pytest.mark.parametrize(
+    ("story", "names"),
+    [
+        (
+            "I woke up late. My mother was shouting from the kitchen. I ran to school.",
+            {"Narrator", "Mother"},
+        ),
+        ("My mother was shouting from the kitchen. “I am late,” I thought at once.", {"Mother"}),
+        (
+            "我醒得很晚。妈妈在厨房里大声喊着，锅里的粥已经凉了。我抓起书包，一口气跑到学校，"
+            "教室里一个人也没有，原来今天是星期天。",
+            {"我", "妈妈"},
+        ),
+    ],
+)
+def test_who_tells_the_story_is_in_it_beside_others(story: str, names: set[str]) -> None:
+    assert set(_names(_board(story))) == names
+
+
+@pytest.mark.parametrize("panels", [6, 24, 60])
+def test_a_long_chinese_story_makes_no_names_of_hair_and_laughter(panels: int) -> None:
+    sample = Path(__file__).parents[2] / "komadori" / "ui" / "samples" / "zh.txt"
+    story = (sample.read_text(encoding="utf-8") + "\n\n") * 8
+
+    assert _names(_board(story, panels)) == ["王七", "妻子", "道士"]

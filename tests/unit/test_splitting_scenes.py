@@ -43,6 +43,15 @@ def _scenes(story: str, panels: int) -> list[Scene]:
         ("他走出屋子，来到河边。", _S.WATER),
         ("Nothing happened.", None),
         ("什么也没有发生。", None),
+        ("She walked home through the snow.", None),
+        ("He walked home from school.", None),
+        ("They ran all the way home.", None),
+        ("On the way home it rained.", None),
+        ("She walked home along the road.", _S.STREET),
+        ("He came home.", _S.INDOORS),
+        ("They sat at home.", _S.INDOORS),
+        ("门后是一片森林，又黑又静。", _S.FOREST),
+        ("他推开屋里的门，门后竟是一片大海。", _S.WATER),
     ],
 )
 def test_a_sentence_tells_its_place(told: str, setting: Setting | None) -> None:
@@ -149,3 +158,51 @@ def test_two_scenes_never_share_a_panel_while_there_are_enough_panels() -> None:
 def test_scenes_are_joined_when_panels_are_fewer() -> None:
     assert len(_panels(CHAPTERS, 2)) == 2
     assert len(_panels(CHAPTERS, 1)) == 1
+
+
+DETECTIVES = (
+    "Detective Sarah Cole stepped out of the taxi into the rain. The street was empty. "
+    '"You are late," said Inspector Hale. He pointed to the river.\n\n'
+    "In the office, an hour later, Hale poured two cups of coffee."
+)
+FOREST_DOOR = (
+    "他坐在屋里的灯下，一封信也没有写完。风从窗外吹进来，他站起身，推开了那扇门。"
+    "门后是一片森林，又黑又静。他站了很久，什么也没有听见。"
+)
+
+
+@pytest.mark.parametrize(
+    ("story", "seen"),
+    [
+        (DETECTIVES, [(_S.STREET, _W.RAIN), (_S.INDOORS, _W.CLEAR)]),
+        (FOREST_DOOR, [(_S.INDOORS, _W.CLEAR), (_S.FOREST, _W.CLEAR)]),
+        (
+            "Nothing moved. The trees were bare and the wind was cold.\n\n"
+            "They sat down in the kitchen and said nothing.",
+            [(_S.FOREST, _W.CLEAR), (_S.INDOORS, _W.CLEAR)],
+        ),
+        (
+            "Nobody spoke a word that day, and nobody ate.\n\nThey went into the cave to wait.",
+            [(_S.MOUNTAIN, _W.CLEAR)],
+        ),
+    ],
+)
+def test_a_story_begins_at_its_nearest_place(
+    story: str, seen: list[tuple[Setting, Weather]]
+) -> None:
+    assert [(scene.setting, scene.weather) for scene in _scenes(story, 5)] == seen
+
+
+@pytest.mark.parametrize(
+    ("told", "is_jump"),
+    [
+        ("An hour later he woke.", True),
+        ("In the office, an hour later, Hale poured coffee.", True),
+        ("At the old mill, the next morning, nobody came.", True),
+        ("在办公室里，三天后，他又来了。", True),
+        ("In the office, Hale poured coffee.", False),
+        ("In the office, the clock struck an hour too late.", False),
+    ],
+)
+def test_a_jump_in_time_may_follow_the_place(told: str, is_jump: bool) -> None:
+    assert signs(told).is_jump is is_jump

@@ -12,7 +12,12 @@ from komadori.pipeline.splitting.people_zh import people_zh
 from komadori.pipeline.splitting.roster import NARRATOR_EN, NARRATOR_ZH, Roster, guessed_gender
 
 _MOST = 12
-_ENOUGH = 4
+_ENOUGH, _OPENINGS = 4, 2
+# How a narrator says "I": anywhere, and as the first word of a sentence.
+_FIRST_PERSON = {
+    "zh": (re.compile(r"我(?!们)"), re.compile(r"(?:^|[。！？\n])\s*我(?!们)")),
+    "en": (re.compile(r"\b(?:I|me)\b"), re.compile(r"(?:^|[.!?\n])\s*I(?=\s[a-z]|['’])")),
+}
 _CJK = re.compile(r"[一-鿿]+")
 _ARTICLES = frozenset(["the", "a", "an", "of"])
 _TITLES = frozenset(title.lower() for title in words_en.TITLES.split())
@@ -35,11 +40,19 @@ def find_people(
     people = [_given(character, given) for character in given]
     found: list[tuple[Person, int]] = [*people_zh(story, told), *people_en(story)]
     found += [(_plain(name), 6 * count) for name, count in _cued(parts).items()]
+    _join(people, found, story)
+    people += _narrator(told, language) if len(people) < _MOST else []
+    if not Roster(people).mentions(told):  # one who acts but once is better than nobody
+        lone = people_zh(story, told, counts_lone=True) + people_en(told, counts_lone=True)
+        _join(people, lone, story)
+    return Roster(_in_story_order(people, len(given), story))
+
+
+def _join(people: list[Person], found: Iterable[tuple[Person, int]], story: str) -> None:
+    """Add those found to the people, the weightiest first, while there is room."""
     for person, _ in sorted(found, key=lambda entry: (-entry[1], story.find(entry[0].aliases[0]))):
         if len(people) < _MOST and not _is_known(person, people):
             people.append(_without_taken(person, people))
-    people += _narrator(told, language) if len(people) < _MOST else []
-    return Roster(_in_story_order(people, len(given), story))
 
 
 def _given(character: Character, cast: Sequence[Character]) -> Person:
@@ -118,11 +131,12 @@ def _without_taken(person: Person, people: Iterable[Person]) -> Person:
 
 def _narrator(told: str, language: str) -> list[Person]:
     """Someone who tells the story as "I" is in it, too."""
-    if language == "zh" and len(re.findall(r"我(?!们)", told)) >= _ENOUGH:
+    said, opens = _FIRST_PERSON[language]
+    if len(said.findall(told)) < _ENOUGH and len(opens.findall(told)) < _OPENINGS:
+        return []
+    if language == "zh":
         return [Person(NARRATOR_ZH, ("我",))]
-    if language == "en" and len(re.findall(r"\b(?:I|me)\b", told)) >= _ENOUGH:
-        return [Person(NARRATOR_EN, ("I", "me", "Me", "my", "My"), Gender.UNKNOWN)]
-    return []
+    return [Person(NARRATOR_EN, ("I", "me", "Me", "my", "My"), Gender.UNKNOWN)]
 
 
 def _in_story_order(people: list[Person], given: int, told: str) -> list[Person]:

@@ -18,6 +18,7 @@ class Beat(StrEnum):
     REACTION = "reaction"
     LOOK = "look"
     PAUSE = "pause"
+    INSERT = "insert"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Slot:
     start: int
     end: int
     beat: Beat | None = None
+    turn: int = 0
+    """How many beats of the same part came before, so that a long silence can vary."""
 
 
 def fit(scenes: Sequence[Sequence[Unit]], panels: int, talking: frozenset[int]) -> list[Slot]:
@@ -130,7 +133,7 @@ def _with_beats(
         for unit in units:
             slots.append(Slot(number, unit.start, unit.end))
             slots += [
-                Slot(number, unit.start, unit.end, _kind(turn, unit.start in talking))
+                Slot(number, unit.start, unit.end, _kind(turn, unit.start in talking), turn)
                 for turn in range(after[position])
             ]
             position += 1
@@ -151,9 +154,7 @@ def _spread(scenes: Sequence[Sequence[Unit]], beats: int, talking: frozenset[int
 
 
 def _kind(turn: int, is_talking: bool) -> Beat:
-    kinds = (
-        (Beat.REACTION, Beat.LOOK, Beat.PAUSE)
-        if is_talking
-        else (Beat.LOOK, Beat.PAUSE, Beat.REACTION)
-    )
+    """A face after words, else a look; people in most, a thing or a view between them."""
+    first = (Beat.REACTION, Beat.LOOK) if is_talking else (Beat.LOOK, Beat.REACTION)
+    kinds = (*first, Beat.INSERT, Beat.PAUSE, *first, Beat.ESTABLISHING)
     return kinds[turn % len(kinds)]

@@ -38,6 +38,18 @@ _APPOSED = re.compile(
 )
 _CAPITAL = re.compile(rf"(?<![\w'’.-])(?:{_TITLE}\s)?{_WORD}(?:\s{_WORD})?(?![\w-])")
 _TITLED = re.compile(rf"(?P<title>{_TITLE})\s(?P<name>{_WORD})")
+_ABBREVIATED = "Mr Mrs Ms Dr"
+_AGES = frozenset(["Old", "Young", "Little"])
+# "He wrote to Father. Tom slept" has no Father Tom: only what is abbreviated keeps its stop.
+_BEARER = re.compile(
+    rf"(?<![\w'’-])(?P<name>(?:(?:{any_of(_ABBREVIATED)})\.?|(?P<title>{any_of(words_en.TITLES)}))"
+    rf"(?: {_WORD}){{1,3}})(?![\w-])"
+)
+_ROLE_NAME = re.compile(rf"\b(?P<role>{_ROLE}) (?P<name>{_WORD})(?![\w-])")
+_LONE_SUBJECT = re.compile(
+    rf"(?:(?:^|[.!?…\"”\n]\s*)|\b[Tt]here (?:once )?(?:was|lived) ){_DETERMINER}"
+    rf"\s(?:[a-z-]+\s){{0,2}}?(?P<role>{_ROLE})\b(?!['’]s|-)(?=,?\s(?!of\b)[a-z]+)"
+)
 _ROLE_SUBJECT = re.compile(
     rf"(?:(?:^|[.!?…\"”,;\n]\s*|\b(?:and|but|then|so|as|when|while|that)\s){_DETERMINER}|\b[Tt]he)"
     rf"\s(?:[a-z-]+\s){{0,2}}?(?P<role>{_ROLE})\b(?!['’]s|-)(?=\s[a-z]+)"
@@ -59,8 +71,11 @@ _TITLE_WORDS = frozenset(words_en.TITLES.split())
 _PLACE_WORDS = frozenset(words_en.PLACE_NAMES.split())
 
 
-def people_en(story: str) -> list[tuple[Person, int]]:
-    """Return people with the weight of their evidence; those who speak weigh most."""
+def people_en(story: str, *, counts_lone: bool = False) -> list[tuple[Person, int]]:
+    """Return people with the weight of their evidence; those who speak weigh most.
+
+    With `counts_lone` whoever is the subject of one sentence is somebody, be it a bird.
+    """
     found = _Found()
     for pattern, weight in ((_AFTER_QUOTE, 5), (_BEFORE_VERB, 4)):
         for match in pattern.finditer(story):
@@ -70,8 +85,30 @@ def people_en(story: str) -> list[tuple[Person, int]]:
         found.link(match["name"], match["role"])
     for name in _repeated_names(story):
         found.add(name, None, 2)
+    _add_bearers(found, story)
     _add_roles(found, story)
+    if counts_lone:
+        for match in _LONE_SUBJECT.finditer(story):
+            found.add(None, match["role"], _LONE)
     return found.people(story)
+
+
+def _add_bearers(found: "_Found", story: str) -> None:
+    """A title before a name makes a person of it, and so does a role: astronaut Lee."""
+    for match in _BEARER.finditer(story):
+        if match["title"] not in _AGES or _is_always_so_called(match, story):
+            found.add(match["name"], None, 3)
+    for match in _ROLE_NAME.finditer(story):
+        if match["role"][0].islower():
+            found.add(match["name"], None, 3)
+            found.link(match["name"], match["role"])
+
+
+def _is_always_so_called(bearer: re.Match[str], story: str) -> bool:
+    """Old Tom may be Tom who is old, so there must be no plain Tom."""
+    plain = bearer["name"].split()[-1]
+    is_acting = bool(_VERB_AFTER.match(story, bearer.end()))
+    return is_acting and story.count(plain) == story.count(bearer["name"])
 
 
 def _add_roles(found: "_Found", story: str) -> None:
@@ -185,10 +222,10 @@ class _Found:
     def _of_head(self, head: str, roles: list[str]) -> Iterator[tuple[Person, int]]:
         told_apart = [role for role in roles if role != head]
         if len(told_apart) < 2:
-            name = roles[0]
+            name = head if head in _ANIMALS else roles[0]  # the only fox needs not be the old one
             weight = sum(self._roles[role] for role in roles)
             if weight >= _least(head):
-                yield _role(name, (name, head)), weight
+                yield _role(name, (roles[0], head)), weight
             return
         for role in told_apart:
             if self._roles[role] >= _least(head):
@@ -199,6 +236,7 @@ _NOT_ROLES = frozenset(words_en.NOT_ROLES.split())
 
 
 _ANIMALS = frozenset(words_en.ANIMAL_ROLES.split())
+_LONE = 5
 
 
 def _least(head: str) -> int:

@@ -48,10 +48,11 @@ _ALL_ROLES = frozenset(
 _PUNCTUATION = frozenset('，。！？；：、“”「」『』"…— \n')
 
 
-def people_zh(story: str, told: str) -> list[tuple[Person, int]]:
+def people_zh(story: str, told: str, *, counts_lone: bool = False) -> list[tuple[Person, int]]:
     """Return people with the weight of their evidence; those who speak weigh most.
 
-    `told` is the story with what is quoted turned into spaces.
+    `told` is the story with what is quoted turned into spaces. With `counts_lone` whoever is
+    the subject of one sentence is somebody, be it a bird.
     """
     weights: Counter[str] = Counter()
     linked: dict[str, str] = {}
@@ -65,7 +66,10 @@ def people_zh(story: str, told: str) -> list[tuple[Person, int]]:
         weights[name] += count * 2
     for name, role in _apposed(told, weights):
         linked.setdefault(name, role)
-    weights.update(_roles(told, set(weights)))
+    roles = _roles(told, set(weights))
+    if counts_lone:
+        roles = Counter({role: weight + _LONE for role, weight in roles.items()})
+    weights.update(roles)
     return _merged(weights, linked, story)
 
 
@@ -179,3 +183,4 @@ def _least(name: str) -> int:
 
 
 _ANIMALS = frozenset(words_zh.ANIMAL_ROLES.split())
+_LONE = 4

@@ -47,6 +47,12 @@ _LOCATED_EN = re.compile(
     rf"\b(?:{any_of(words_en.PREPOSITIONS)}|(?:edge|middle|heart|foot|top)\sof)\s(?:[\w’'-]+\s){{0,3}}$",
     re.IGNORECASE,
 )
+# On the way home is out of doors; who came home, got home or is home is in the house.
+_HOMEWARD_EN = re.compile(
+    rf"\b(?:{any_of(words_en.HOMEWARD)})\s"
+    r"(?:(?:back|straight|all the way|slowly|quickly|alone|together)\s)?$",
+    re.IGNORECASE,
+)
 _WISHED_EN = re.compile(
     r"\b(?:want(?:ed|s)?|wish(?:ed|es)?|hoped?|longed|decided|dream(?:ed|t)?|thought|if|would|"
     r"could|"
@@ -56,13 +62,17 @@ _WISHED_EN = re.compile(
 _WISHED_ZH = re.compile(
     r"(?:[想要愿盼没不别]|打算|准备|决定|希望|梦见|如果|以前)[^，。！？；]{0,3}$"
 )
-_ARRIVES_ZH = re.compile(rf"(?:{any_of(words_zh.ARRIVALS)})[^，。！？；]{{0,7}}$")
+_ARRIVES_ZH = re.compile(
+    rf"(?:{any_of(words_zh.ARRIVALS)})[^，。！？；]{{0,7}}$"
+    r"|(?:门后|眼前|面前)(?:竟然|竟|就|却)?是[^，。！？；]{0,5}$"
+)
 _LEAVES_ZH = re.compile(rf"(?:{any_of(words_zh.LEAVING)})[^，。！？；到]{{0,5}}$")
 _LOCATED_ZH = re.compile(rf"(?:[{''.join(words_zh.LOCATING.split())}]|沿着)[^，。！？；]{{0,5}}$")
 _SELF_LOCATED_ZH = re.compile(r"[里内中上边旁口下前间头]")
 _ARRIVING_WORDS = frozenset(["回家", "到家", "上山", "进城"])
 _JUMP_START = re.compile(
-    rf"[\s“\"「]*(?:(?:And|But|So|Then|Very)\s|[又就在到但可])?(?:{words_en.TIME_JUMP}|"
+    rf"[\s“\"「]*(?:(?:And|But|So|Then|Very)\s|[又就在到但可])?"
+    rf"(?:(?:In|At|On)\s(?:\w+\s){{1,3}}?\w+,\s|在[一-鿿]{{1,6}}[里中上内边]，)?(?:{words_en.TIME_JUMP}|"
     rf"{words_zh.TIME_JUMP})",
     re.IGNORECASE,
 )
@@ -153,7 +163,8 @@ def _setting(told: str) -> tuple[Setting | None, float]:
 def _strength(told: str, match: re.Match[str]) -> float:
     before = told[max(0, match.start() - 60) : match.start()]
     if match.group().isascii():
-        return _strength_en(before)
+        is_homeward = match.group().lower() == "home" and _HOMEWARD_EN.search(before)
+        return 0.0 if is_homeward else _strength_en(before)
     return _strength_zh(before, match.group() + told[match.end() : match.end() + 1])
 
 
@@ -187,7 +198,7 @@ def scene_starts(story: str, told: str, sentences: Sequence[Sentence]) -> list[S
         signs(told[sentence.start : sentence.end]) if sentence.kind is Kind.PROSE else Signs()
         for sentence in sentences
     ]
-    state = _State(_opening(read, story, told))
+    state = _State(_opening(read, sentences, story, told))
     gap_weight = _gap_weight(sentences)
     forced = True
     heading: int | None = None
@@ -206,15 +217,29 @@ def scene_starts(story: str, told: str, sentences: Sequence[Sentence]) -> list[S
     return state.starts
 
 
-def _opening(read: Sequence[Signs], story: str, told: str) -> Place:
-    """Where a story begins that does not say so at once: the first place it is sure of."""
-    first = next(
-        (sign.setting for sign in read if sign.setting and sign.strength >= _LOCATED), None
+def _opening(read: Sequence[Signs], sentences: Sequence[Sentence], story: str, told: str) -> Place:
+    """Where a story begins that does not say so at once.
+
+    Any place before the first jump or paragraph is nearer than a sure one after it.
+    """
+    first = (
+        _first_setting(read[: _opening_end(read, sentences)], _NAMED)
+        or _first_setting(read, _LOCATED)
+        or _first_setting(read, _NAMED)
     )
-    first = first or next((sign.setting for sign in read if sign.setting), None)
     is_talk = len("".join(told.split())) * 2 < len("".join(story.split()))
     fallback = Setting.INDOORS if is_talk else Setting.FIELD
     return Place(first or fallback, TimeOfDay.DAY, Weather.CLEAR)
+
+
+def _opening_end(read: Sequence[Signs], sentences: Sequence[Sentence]) -> int:
+    prose = [at for at, sentence in enumerate(sentences) if sentence.kind is Kind.PROSE]
+    later = (at for at in prose[1:] if read[at].is_jump or sentences[at].opens_paragraph)
+    return next(later, len(read))
+
+
+def _first_setting(read: Sequence[Signs], least: float) -> Setting | None:
+    return next((sign.setting for sign in read if sign.setting and sign.strength >= least), None)
 
 
 def _gap_weight(sentences: Sequence[Sentence]) -> float:

@@ -95,9 +95,7 @@ def _is_cry(text: str) -> bool:
 
 
 def _of_beat(look: Look, beat: Beat) -> list[Shot]:
-    if beat is Beat.ESTABLISHING or not look.characters:
-        return [Shot.WIDE, Shot.MEDIUM]
-    if beat is Beat.REACTION:
+    if beat in (Beat.REACTION, Beat.INSERT):
         return [Shot.CLOSE_UP, Shot.MEDIUM]
     if beat is Beat.LOOK:
         near = Shot.OVER_THE_SHOULDER if len(look.characters) == 2 else Shot.MEDIUM

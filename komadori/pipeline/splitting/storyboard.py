@@ -208,7 +208,23 @@ class _Board:
         present = self._present(slot, lines)
         if slot.beat is None:
             return Look(plain(self._story[slot.start : slot.end]), present, lines, opens)
-        return Look("", _of_beat(slot.beat, present, lines), (), opens, slot.beat)
+        around = present or self._near(at)
+        return Look("", _of_beat(slot, around, lines), (), opens, slot.beat)
+
+    def _near(self, at: int) -> tuple[str, ...]:
+        """Return who is near a beat beside words of nobody: the last in its scene, or the next.
+
+        Only a long silence brings somebody into a scene of nobody.
+        """
+        beat = self._slots[at]
+        told = [
+            (slot.scene != beat.scene, other > at, abs(at - other), slot)
+            for other, slot in enumerate(self._slots)
+            if slot.beat is None and (slot.scene == beat.scene or beat.turn)
+        ]
+        nearest = sorted(told, key=lambda entry: entry[:3])
+        seen = (self._present(slot, self._lines(slot)) for *_, slot in nearest)
+        return next((names for names in seen if names), ())
 
     def _speeches(self, slot: Slot) -> list[Speech]:
         first = bisect_right(self._speech_ends, slot.start)
@@ -247,11 +263,13 @@ class _Board:
         return self._mentions[first : bisect_left(self._mention_starts, slot.end)]
 
 
-def _of_beat(beat: Beat, present: tuple[str, ...], lines: Sequence[Line]) -> tuple[str, ...]:
-    """Return who is in a wordless panel: nobody in a view, one face in a reaction."""
-    if beat is Beat.ESTABLISHING:
+def _of_beat(slot: Slot, present: tuple[str, ...], lines: Sequence[Line]) -> tuple[str, ...]:
+    """Return who is in a wordless panel: nobody in a view or of a thing, one in a reaction."""
+    if slot.beat in (Beat.ESTABLISHING, Beat.INSERT):
         return ()
-    if beat is Beat.REACTION:
+    if slot.beat is Beat.REACTION:
         heard = next((line.listener for line in reversed(lines) if line.listener), None)
-        return (heard,) if heard else present[:1]
+        first = present.index(heard) if heard in present else 0
+        at = (first + slot.turn // 2) % max(1, len(present))  # faces take turns in a long silence
+        return present[at : at + 1]
     return present

@@ -60,6 +60,11 @@ PREPOSITIONS = (
     "in on at by along across through under inside into onto beside behind near between among "
     "beneath around above over atop up down outside"
 )
+HOMEWARD = (
+    "walk walks walked walking go goes went going run runs ran running hurry hurries hurried "
+    "hurrying head heads headed heading drive drives drove driving ride rides rode riding way "
+    "journey road trudged strolled marched"
+)
 LEAVING = "from leaving left beyond past toward towards about like than for"
 
 TIMES: dict[TimeOfDay, str] = {
