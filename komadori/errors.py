@@ -30,6 +30,11 @@ class RequestRejected(KomadoriError):
         self.facts = facts
 
 
+def invalid_field(field: str, reason: str) -> RequestRejected:
+    """Return the refusal of one field's value."""
+    return RequestRejected(f"{field}: {reason}.", code="field_invalid", field=field, reason=reason)
+
+
 class NotFound(RequestRejected):
     """There is no such thing in this session."""
 

@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "config" / "default_config.yaml"
 LOCAL = ROOT / "config" / "local.yaml"
 
+PARENT_VARIABLE = "KOMADORI_PARENT_PID"
+"""Set by the page for the consumers it starts: they end when that process does."""
+
 SIDE_MIN, SIDE_MAX = 64, 2048
 Seconds = Annotated[float, Field(gt=0)]
 

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from komadori.domain.ids import JobId
 from komadori.domain.story import Character, Drawing, Style
-from komadori.errors import RequestRejected
+from komadori.errors import RequestRejected, invalid_field
 
 STORY_MIN_CHARS = 50
 STORY_MAX_CHARS = 20_000
@@ -138,7 +138,7 @@ def _rejected(error: ErrorDetails) -> RequestRejected:
             Style.model_fields if field.startswith("style") else Character.model_fields
         )
         reason = f"there is no such field; known are {known}"
-    return RequestRejected(f"{field}: {reason}.", code="field_invalid", field=field, reason=reason)
+    return invalid_field(field, reason)
 
 
 def _refuse_controls(text: str, field: str) -> None:

@@ -42,6 +42,11 @@ class StoredFile:
     height: int
 
 
+def panel_slot(number: int) -> str:
+    """Return the slot that holds the versions of a panel's picture."""
+    return f"panel-{number:03d}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewArtifact:
     """A stored file that a step offers as its result.

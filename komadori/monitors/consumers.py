@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from komadori.settings import ROOT
+from komadori.settings import PARENT_VARIABLE, ROOT
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class ConsumerMonitor(threading.Thread):
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         super().__init__(name="consumer-monitor", daemon=True)
         self._command = command
-        self._environment = {**os.environ, **environment, "KOMADORI_PARENT_PID": str(os.getpid())}
+        self._environment = {**os.environ, **environment, PARENT_VARIABLE: str(os.getpid())}
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._quick_deaths = 0

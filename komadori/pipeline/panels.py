@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from komadori.backends.images.protocol import ImageBackend
 from komadori.domain.ids import JobId
 from komadori.domain.story import Drawing
-from komadori.domain.work import NewArtifact, StepContext, StepResult
+from komadori.domain.work import NewArtifact, StepContext, StepResult, panel_slot
 from komadori.errors import BackendRefused
 
 
@@ -26,7 +26,7 @@ class DrawPanel:
             file = context.files.put_picture(picture)
         artifact = NewArtifact(
             job_id=JobId(context.job.request.get("job_id", context.job.id)),
-            slot=f"panel-{drawing.panel.number:03d}",
+            slot=panel_slot(drawing.panel.number),
             file=file,
             about={
                 "wish": drawing.modification,

@@ -13,11 +13,6 @@ from komadori.queue.open_job import OpenJob
 _table = schema.artifacts
 
 
-def panel_slot(number: int) -> str:
-    """Return the slot that holds the versions of a panel's picture."""
-    return f"panel-{number:03d}"
-
-
 def add_artifacts(
     job: OpenJob, step: Step, artifacts: Sequence[NewArtifact], plan: PlanJob
 ) -> None:

@@ -20,6 +20,7 @@ from komadori.queue.broker import Broker
 from komadori.queue.housekeeping import Housekeeping
 from komadori.queue.reaper import Reaper, end_if_orphaned, is_frozen
 from komadori.queue.worker import StepWorker
+from komadori.settings import PARENT_VARIABLE
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +30,6 @@ _MAX_DELAY_S = 1.0
 _STOP_LOOK_S = 0.05
 _RELEASE_S = 1.0
 """How much longer than huey's one second a worker may take to give its step back."""
-
-PARENT_VARIABLE = "KOMADORI_PARENT_PID"
-"""Set by the page for the consumers it starts: they end when that process does."""
 
 _SAME_TELLING_S = 0.3
 """A SIGTERM to a whole process group reaches a worker twice: that is not a second one."""

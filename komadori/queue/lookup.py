@@ -8,9 +8,9 @@ from sqlalchemy import Connection, Select, exists, func, select
 from komadori.domain.ids import ArtifactId, JobId, SessionId
 from komadori.domain.states import JobKind, JobState, StepKind
 from komadori.domain.view import Frame, JobView, ListPart, LogEntry, VersionView
-from komadori.errors import NotFound, RequestRejected
+from komadori.domain.work import panel_slot
+from komadori.errors import NotFound, invalid_field
 from komadori.queue import schema
-from komadori.queue.artifact_rows import panel_slot
 from komadori.queue.forecast import Forecast
 from komadori.queue.views import frame_of, summary
 
@@ -94,10 +94,7 @@ def _matching(
 
 def _require_range(field: str, value: int, least: int, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        reason = f"it must be a whole number from {least} to {most}"
-        raise RequestRejected(
-            f"{field}: {reason}.", code="field_invalid", field=field, reason=reason
-        )
+        raise invalid_field(field, f"it must be a whole number from {least} to {most}")
 
 
 def read_log(connection: Connection, job_id: JobId) -> tuple[LogEntry, ...]:

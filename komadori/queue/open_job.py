@@ -188,12 +188,13 @@ class OpenJob:
         if counts.get(StepState.RUNNING) or counts.get(StepState.QUEUED):
             if self.state is JobState.WAITING:
                 self.move(JobState.RUNNING)
-                self._tell_problem(None)
+                self.tell_problem(None)
         else:
             self.move(JobState.WAITING)
-            self._tell_problem(self._worst_problem(StepState.WAITING))
+            self.tell_problem(self._worst_problem(StepState.WAITING))
 
-    def _tell_problem(self, problem: Problem | None) -> None:
+    def tell_problem(self, problem: Problem | None) -> None:
+        """Say why the job failed or waits."""
         self.row["error_code"] = problem.code if problem else None
         self.row["error"] = problem.message if problem else None
 
@@ -202,7 +203,9 @@ class OpenJob:
         if self.state is JobState.QUEUED and state is not JobState.CANCELLED:
             self.move(JobState.RUNNING)
         self.move(state)
-        self._tell_problem(self._worst_problem(StepState.FAILED, StepState.UNKNOWN))
+        has_failed = bool(self.row["steps_failed"])  # most jobs end without a reason to look for
+        failed = (StepState.FAILED, StepState.UNKNOWN)
+        self.tell_problem(self._worst_problem(*failed) if has_failed else None)
         self.note("ended", state=state.value)
         self._tell_target(state)
 

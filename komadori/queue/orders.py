@@ -11,10 +11,10 @@ from komadori.domain.ids import JobId, SessionId, new_id
 from komadori.domain.requests import SEED_MAX, PanelRequest, parse_storyboard, wish
 from komadori.domain.states import JobKind, JobState, StepKind, StepState
 from komadori.domain.story import Character, Drawing
-from komadori.domain.work import PlanJob
-from komadori.errors import NotFound, RequestRejected
+from komadori.domain.work import PlanJob, panel_slot
+from komadori.errors import NotFound, RequestRejected, invalid_field
 from komadori.queue import schema
-from komadori.queue.artifact_rows import make_current, panel_slot
+from komadori.queue.artifact_rows import make_current
 from komadori.queue.open_job import UNFINISHED, OpenJob
 from komadori.queue.store import Store
 
@@ -147,7 +147,7 @@ class Orders:
             _refuse_retry(job)
             job.move(JobState.QUEUED)
             job.note("retried")
-            job.row["error_code"] = job.row["error"] = None
+            job.tell_problem(None)
             job.row["started_at"] = None  # its time is that of this run, without the pause
             job.change_steps(
                 schema.steps.c.state.in_(UNFINISHED),
@@ -232,19 +232,9 @@ def _refuse_retry(job: OpenJob) -> None:
 
 def _checked_key(key: str | None) -> str | None:
     if key is not None and not isinstance(key, str):
-        raise RequestRejected(
-            "idempotency_key: it must be text.",
-            code="field_invalid",
-            field="idempotency_key",
-            reason="it must be text",
-        )
+        raise invalid_field("idempotency_key", "it must be text")
     if key is not None and len(key) > KEY_MAX_CHARS:
-        raise RequestRejected(
-            f"idempotency_key: at most {KEY_MAX_CHARS} characters are allowed.",
-            code="field_invalid",
-            field="idempotency_key",
-            reason=f"at most {KEY_MAX_CHARS} characters are allowed",
-        )
+        raise invalid_field("idempotency_key", f"at most {KEY_MAX_CHARS} characters are allowed")
     return key or None
 
 
@@ -278,12 +268,7 @@ def _seed(seed: int | None) -> int:
     if seed is None:
         return secrets.randbelow(SEED_MAX + 1)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:
-        raise RequestRejected(
-            f"seed: it must be a whole number from 0 to {SEED_MAX}.",
-            code="field_invalid",
-            field="seed",
-            reason=f"it must be a whole number from 0 to {SEED_MAX}",
-        )
+        raise invalid_field("seed", f"it must be a whole number from 0 to {SEED_MAX}")
     return seed
 
 

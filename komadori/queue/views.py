@@ -1,5 +1,6 @@
 """Rows to what a follower sees: folded once, then only what has changed is read."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ from komadori.domain.ids import ArtifactId, JobId
 from komadori.domain.states import FINAL_JOB_STATES, JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.story import Panel
 from komadori.domain.view import Frame, JobView, PanelView, Problem, StepView
+from komadori.domain.work import panel_slot
 from komadori.queue import schema
-from komadori.queue.artifact_rows import panel_slot
 from komadori.queue.forecast import Forecast
 
 _FINAL = tuple(state.value for state in FINAL_JOB_STATES)
@@ -49,32 +50,40 @@ class JobFold:
         if job is None:
             raise LookupError(self.job_id)
         steps = sorted(self._steps.values(), key=lambda row: (row["created_at"], row["number"]))
+        kept, current = self._versions()
+        pictures = {slot: row["id"] for slot, row in current.items()}
         return _job_view(
             job,
             frames=tuple(
-                frame_of(row, self._picture(row)) for row in steps if row["kind"] == StepKind.PANEL
+                frame_of(row, pictures.get(panel_slot(row["number"])))
+                for row in steps
+                if row["kind"] == StepKind.PANEL
             ),
             steps=tuple(_step_view(row) for row in steps),
-            panels=tuple(self._panel_view(row) for row in steps if _draws_panel(job, row)),
+            panels=tuple(
+                self._panel_view(row, kept, current) for row in steps if _draws_panel(job, row)
+            ),
             request=job["request"],
             done=_done(steps),
             planned=max(len(steps), job["steps_planned"]),
             forecast=forecast,
         )
 
-    def _picture(self, step: RowMapping) -> ArtifactId | None:
-        """What is shown of a panel now; None too for a redo, whose picture is its storyboard's."""
-        slot = panel_slot(step["number"])
-        kept = (row for row in self._artifacts.values() if row["slot"] == slot)
-        return next((row["id"] for row in kept if row["is_current"]), None)
+    def _versions(self) -> tuple[Counter[str], dict[str, RowMapping]]:
+        """Count the versions in each slot, and find the current one."""
+        rows = self._artifacts.values()
+        current = {row["slot"]: row for row in rows if row["is_current"]}
+        return Counter(row["slot"] for row in rows), current
 
-    def _panel_view(self, step: RowMapping) -> PanelView:
+    def _panel_view(
+        self, step: RowMapping, kept: Counter[str], current_of: Mapping[str, RowMapping]
+    ) -> PanelView:
         panel = self._panels.get(step["id"])
         if panel is None:
             panel = Panel.model_validate(step["payload"]["panel"])
             self._panels[step["id"]] = panel
-        kept = [row for row in self._artifacts.values() if row["slot"] == panel_slot(panel.number)]
-        current = next((row for row in kept if row["is_current"]), None)
+        slot = panel_slot(panel.number)
+        current = current_of.get(slot)
         return PanelView(
             number=panel.number,
             scene=panel.scene,
@@ -86,7 +95,7 @@ class JobFold:
             problem=_problem(step),
             picture=current["id"] if current else None,
             version=current["version"] if current else 0,
-            versions=len(kept),
+            versions=kept[slot],
             redo=self._redos.get(panel.number),
         )
 

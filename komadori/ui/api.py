@@ -28,6 +28,7 @@ from komadori.domain.story import Character, Style
 from komadori.domain.view import JobView, PanelView
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue.jobs import Jobs
+from komadori.queue.lookup import LIST_MAX
 from komadori.queue.sessions import Sessions
 from komadori.ui import fields
 from komadori.ui.plain import PlainJob, PlainJobs, PlainPanel, plain_job, plain_panel
@@ -160,7 +161,7 @@ class Calls:
         or CANCELLED. kind: storyboard or panel. Both may be left out.
         """
         session = await self._session(session_key)
-        limit = fields.whole_number(limit, "limit", least=1, most=fields.LIST_MAX)
+        limit = fields.whole_number(limit, "limit", least=1, most=LIST_MAX)
         offset = fields.whole_number(offset, "offset", least=0, most=fields.OFFSET_MAX)
         part = await self._jobs.list(
             session,

@@ -6,11 +6,10 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from komadori.domain.ids import JobId
-from komadori.errors import NotFound, RequestRejected
+from komadori.errors import NotFound, RequestRejected, invalid_field
+from komadori.queue.orders import KEY_MAX_CHARS
 
-LIST_MAX = 200
 OFFSET_MAX = 10_000_000
-IDEMPOTENCY_KEY_MAX_CHARS = 200
 _JOB_ID_MAX_CHARS = 80
 _PANEL_MAX = 10_000  # the storyboard knows how many it has; a store cannot look for any number
 
@@ -29,7 +28,7 @@ def whole_number(value: object, field: str, *, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong(field, value, f"a whole number from {least} to {most}")
     if not least <= value <= most:
-        raise _rejected(field, f"{value} is out of range; {least} to {most:,} are allowed")
+        raise invalid_field(field, f"{value} is out of range; {least} to {most:,} are allowed")
     return value
 
 
@@ -38,7 +37,9 @@ def panel_number(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong("panel", value, "a panel's number; panels are numbered from 1")
     if not 1 <= value <= _PANEL_MAX:
-        raise _rejected("panel", f"there is no panel {str(value)[:40]}; they are numbered from 1")
+        raise invalid_field(
+            "panel", f"there is no panel {str(value)[:40]}; they are numbered from 1"
+        )
     return value
 
 
@@ -52,7 +53,7 @@ def choice(value: object, field: str, choices: type[E]) -> E | None:
     try:
         return choices(value)
     except ValueError:
-        raise _rejected(field, f"{_shown(value)} is unknown; known are {known}") from None
+        raise invalid_field(field, f"{_shown(value)} is unknown; known are {known}") from None
 
 
 def mapping(value: object, field: str, *, known: Iterable[str]) -> dict[str, Any]:
@@ -93,29 +94,27 @@ def idempotency_key(value: object) -> str | None:
     """Return a key that names this call; None and an empty one name none."""
     if value is None or value == "":
         return None
-    allowed = f"a text of at most {IDEMPOTENCY_KEY_MAX_CHARS} characters"
+    allowed = f"a text of at most {KEY_MAX_CHARS} characters"
     if not isinstance(value, str):
         raise _wrong("idempotency_key", value, allowed)
-    if len(value) > IDEMPOTENCY_KEY_MAX_CHARS:
-        raise _rejected("idempotency_key", f"it has {len(value):,} characters; needed is {allowed}")
+    if len(value) > KEY_MAX_CHARS:
+        raise invalid_field(
+            "idempotency_key", f"it has {len(value):,} characters; needed is {allowed}"
+        )
     return _without_controls(value, "idempotency_key")
 
 
 def _without_controls(value: str, field: str) -> str:
     for index, char in enumerate(value):
         if unicodedata.category(char) in {"Cc", "Cs"}:
-            raise _rejected(
+            raise invalid_field(
                 field, f"character {index + 1} is the control character U+{ord(char):04X}"
             )
     return value
 
 
 def _wrong(field: str, value: object, allowed: str) -> RequestRejected:
-    return _rejected(field, f"{_shown(value)} was given; needed is {allowed}")
-
-
-def _rejected(field: str, reason: str) -> RequestRejected:
-    return RequestRejected(f"{field}: {reason}.", code="field_invalid", field=field, reason=reason)
+    return invalid_field(field, f"{_shown(value)} was given; needed is {allowed}")
 
 
 def _shown(value: object) -> str:
