@@ -128,7 +128,7 @@ def test_a_failed_step_is_tried_again_after_a_growing_delay(
     house.tell("panel-2.always", "fail")
     consume(workers=1)
     job = house.submit(panels=2)
-    house.begun("panel-2", attempt=3)
+    until(lambda: house.outcomes(job, 2) == ["failed"] * 3, "the third attempt has failed")
     house.take_back("panel-2.always")
 
     house.completed(job)
