@@ -7,7 +7,7 @@ import sys
 from komadori.domain.states import Lane
 from komadori.logs import set_up_logging
 from komadori.settings import SettingsInvalid, load_settings
-from komadori.wiring import make_pipeline, make_plan, open_lane
+from komadori.wiring import make_backends, make_pipeline, make_plan, open_lane
 
 _M_MMAP_THRESHOLD = -3  # malloc.h
 
@@ -26,6 +26,13 @@ set_up_logging()
 logging.getLogger("huey").propagate = False  # huey_consumer gives it a handler of its own
 try:
     settings = load_settings()
-    huey = open_lane(settings, Lane.IMAGE, plan=make_plan(settings), run=make_pipeline())
+    backends = make_backends(settings)
+    huey = open_lane(
+        settings,
+        Lane.IMAGE,
+        plan=make_plan(settings),
+        run=make_pipeline(settings, backends),
+        known=lambda: backends.facts,
+    )
 except SettingsInvalid as exc:
     sys.exit(str(exc))

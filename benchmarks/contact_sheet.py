@@ -9,13 +9,17 @@ import argparse
 import asyncio
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from komadori.backends.images.protocol import PictureOrder
 from komadori.backends.images.sketch import SketchBackend
 from komadori.domain.requests import StoryboardRequest
 from komadori.domain.story import Drawing, Storyboard, Style
@@ -53,13 +57,51 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+class _Quiet:
+    """An errand that nobody listens to."""
+
+    timeout_s = 0.0
+    ticket = None
+
+    def report(self, fraction: float, message: str = "") -> None:
+        """Say nothing."""
+        del fraction, message
+
+    def timed(self, stage: str) -> AbstractContextManager[None]:
+        """Time nothing."""
+        del stage
+        return nullcontext()
+
+    def span(self, stage: str, began: float, ended: float) -> None:
+        """Note nothing."""
+        del stage, began, ended
+
+    async def sending(self) -> None:
+        """Store nothing: a sketch sends nothing."""
+
+    async def accepted(self, ticket: Mapping[str, Any]) -> None:
+        """Store nothing: a sketch has nothing to fetch."""
+        del ticket
+
+
+def _order(drawing: Drawing) -> PictureOrder:
+    return PictureOrder(
+        drawing=drawing,
+        prompt="",
+        references=(),
+        seed=drawing.seed,
+        width=drawing.width,
+        height=drawing.height,
+    )
+
+
 async def _drawn(board: Storyboard, style: Style, seed: int) -> list[Image.Image]:
     backend = SketchBackend()
     pictures = []
     for panel in board.panels:
         started = time.process_time()
         drawing = Drawing(panel=panel, cast=board.cast, style=style, seed=seed + panel.number)
-        data = await backend.draw(drawing, {}, lambda _fraction, _message: None)
+        data = await backend.draw(_order(drawing), _Quiet())
         took = time.process_time() - started
         who = ", ".join(panel.characters)
         print(f"panel {panel.number:2d}: {took:.3f} s, {len(data) // 1024} KB, {panel.shot}: {who}")

@@ -7,7 +7,10 @@ KomadoriError
 ├── InvalidTransition   a state change that the transition table does not allow
 └── BackendError        a server or model that we called
     ├── BackendRefused  it will refuse again: fix the request
-    └── BackendDown     it did not answer: try again later
+    ├── BackendBusy     it asks to be left alone: come back when it says
+    ├── BackendDown     it did not take the request: try again, or ask another one
+    ├── NotFetchedYet   it took the request, and its result is still to be fetched: never send again
+    └── OutcomeUnknown  the request went out and no answer came: only a person may send it again
 """
 
 from typing import Any
@@ -63,5 +66,23 @@ class BackendRefused(BackendError):
     """The backend refuses this request, and will again."""
 
 
+class BackendBusy(BackendError):
+    """The backend takes no request just now. `retry_after_s`: seconds until it is worth asking."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class BackendDown(BackendError):
-    """The backend did not answer."""
+    """The backend did not take the request: nothing was made, and nothing has to be paid."""
+
+
+class NotFetchedYet(BackendError):
+    """The request was taken, and its result could not be fetched yet. A ticket is stored for it:
+    whoever tries again fetches with the ticket, at this backend, and sends nothing.
+    """
+
+
+class OutcomeUnknown(BackendError):
+    """A request went out and its result did not come back; it may have been made, and be paid."""

@@ -21,6 +21,9 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from komadori.domain.backends import BackendName
+from komadori.domain.requests import SIDE_MAX, SIDE_MIN
+
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "config" / "default_config.yaml"
 LOCAL = ROOT / "config" / "local.yaml"
@@ -28,7 +31,6 @@ LOCAL = ROOT / "config" / "local.yaml"
 PARENT_VARIABLE = "KOMADORI_PARENT_PID"
 """Set by the page for the consumers it starts: they end when that process does."""
 
-SIDE_MIN, SIDE_MAX = 64, 2048
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -79,7 +81,12 @@ def _is_size(text: str) -> str:
 class ImageSettings(_Section):
     """How pictures are made."""
 
+    provider: BackendName
     size: Annotated[str, AfterValidator(_is_size)]
+    timeout: Seconds
+    download_timeout: Seconds
+    download_max_mb: Annotated[float, Field(gt=0, le=64)]
+    reference_max_kb: Annotated[int, Field(ge=16, le=20_000)]
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -138,6 +145,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path
+    providers_dir: Path
     page: PageSettings
     database: DatabaseSettings
     queue: QueueSettings
@@ -161,10 +169,10 @@ class Settings(BaseSettings):
         return init_settings, env_settings, local, defaults
 
     @model_validator(mode="after")
-    def _data_dir_is_absolute(self) -> Self:
-        folder = self.data_dir.expanduser()
-        absolute = folder if folder.is_absolute() else ROOT / folder
-        object.__setattr__(self, "data_dir", absolute)
+    def _folders_are_absolute(self) -> Self:
+        for name in ("data_dir", "providers_dir"):
+            folder = getattr(self, name).expanduser()
+            object.__setattr__(self, name, folder if folder.is_absolute() else ROOT / folder)
         return self
 
     @property

@@ -1,16 +1,24 @@
 """Puts the parts together, for the entry points only: the queue gets the pipeline's functions."""
 
 import gc
-from collections.abc import Callable
+import logging
+import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from komadori.backends.images.http_api import HttpImages, load_providers
 from komadori.backends.images.sketch import SketchBackend
+from komadori.domain.backends import BackendFacts
 from komadori.domain.states import Lane
 from komadori.domain.work import PlanJob, RunStep
 from komadori.pipeline.artifacts import LocalFiles
+from komadori.pipeline.choices import Backends
+from komadori.pipeline.compress import Compressor
+from komadori.pipeline.drawing import Draw
 from komadori.pipeline.plans import Plans
+from komadori.pipeline.references import Prepare
 from komadori.pipeline.steps import Pipeline
 from komadori.queue.broker import Broker, open_broker
 from komadori.queue.changes import open_changes
@@ -21,11 +29,14 @@ from komadori.queue.jobs import Jobs
 from komadori.queue.ledger import Ledger, Limits
 from komadori.queue.migrate import migrate
 from komadori.queue.orders import Orders
+from komadori.queue.providers import publish
 from komadori.queue.reaper import Reaper
 from komadori.queue.sessions import Sessions
 from komadori.queue.store import Store
 from komadori.queue.worker import StepWorker, TimeLimits
 from komadori.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _STORE_THREADS = 4
 
@@ -43,9 +54,30 @@ def make_plan(settings: Settings) -> PlanJob:
     return Plans(settings.defaults.image.pixels)
 
 
-def make_pipeline() -> RunStep:
+def make_backends(settings: Settings) -> Backends:
+    """Return all image backends. Their keys are read from the environment when they are used."""
+    image = settings.defaults.image
+    found = load_providers(settings.providers_dir)
+    for fault in found.faults.values():
+        log.error("provider left out: %s", fault)
+    providers = [
+        HttpImages(
+            spec,
+            os.environ,
+            download_s=image.download_timeout,
+            download_bytes=int(image.download_max_mb * 1_000_000),
+        )
+        for spec in found.specs
+    ]
+    return Backends([*providers, SketchBackend()], image.provider, faults=found.faults)
+
+
+def make_pipeline(settings: Settings, backends: Backends) -> RunStep:
     """Return what does the steps."""
-    return Pipeline(SketchBackend())
+    image = settings.defaults.image
+    compressor = Compressor(settings.data_dir / "cache" / "references")
+    prepare = Prepare(compressor, max_kb=image.reference_max_kb)
+    return Pipeline(Draw(backends, prepare, timeout_s=image.timeout))
 
 
 def open_page_side(settings: Settings, plan: PlanJob) -> PageSide:
@@ -62,20 +94,34 @@ def open_page_side(settings: Settings, plan: PlanJob) -> PageSide:
     return PageSide(jobs, Sessions(store, executor))
 
 
-def open_lane(settings: Settings, lane: Lane, *, plan: PlanJob, run: RunStep) -> Broker:
+def open_lane(
+    settings: Settings,
+    lane: Lane,
+    *,
+    plan: PlanJob,
+    run: RunStep,
+    known: Callable[[], Sequence[BackendFacts]] = tuple,
+) -> Broker:
     """Return the broker of a lane, with the consumer that huey_consumer will run.
 
-    `plan` and `run` are what its workers ask for the next stage and for the work itself.
+    `plan` and `run` are what its workers ask for the next stage and for the work itself; `known`
+    tells of the image backends that `run` has.
     """
     broker = open_broker(lane, data_dir=settings.data_dir, redis_url=settings.redis_url)
-    broker.consumer = partial(_consumer, settings, plan, run)
+    broker.consumer = partial(_consumer, settings, plan, run, known)
     return broker
 
 
 def _consumer(
-    settings: Settings, plan: PlanJob, run: RunStep, broker: Broker, **options: object
+    settings: Settings,
+    plan: PlanJob,
+    run: RunStep,
+    known: Callable[[], Sequence[BackendFacts]],
+    broker: Broker,
+    **options: object,
 ) -> LaneConsumer:
     migrate(settings.database_url)
+    _tell_of_backends(settings, known())
     gc.collect()
     gc.freeze()  # what is loaded now is shared by all workers, and stays shared
     return LaneConsumer(
@@ -85,6 +131,15 @@ def _consumer(
         frozen_after_s=settings.worker.lease_s,
         **options,
     )
+
+
+def _tell_of_backends(settings: Settings, known: Sequence[BackendFacts]) -> None:
+    """Let the page know who can draw here; its process need not have the keys."""
+    if not known:
+        return
+    store = Store(settings.database_url)
+    publish(store, known)
+    store.close()  # the workers are forked from here, and make their own
 
 
 def _open_bench(settings: Settings, plan: PlanJob, run: RunStep, broker: Broker) -> Bench:

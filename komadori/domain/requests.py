@@ -1,12 +1,13 @@
 """What may be asked for, with its limits. A request that parses can be done."""
 
 import unicodedata
-from typing import Any
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from komadori.domain.ids import JobId
+from komadori.domain.backends import AUTO, BackendName
+from komadori.domain.ids import ArtifactId, JobId
 from komadori.domain.story import Character, Drawing, Style
 from komadori.errors import RequestRejected, invalid_field
 
@@ -15,12 +16,19 @@ STORY_MAX_CHARS = 20_000
 PANELS_MAX = 60
 CAST_MAX = 12
 REQUEST_MAX_CHARS = 1_000
+PROMPT_MAX_CHARS = 2_000
+CANDIDATES_MAX = 8
+SIDE_MIN, SIDE_MAX = 64, 2048
+"""Pixels that a side of a picture may have."""
 SEED_MAX = 2**31 - 1
 _ALLOWED_CONTROLS = frozenset("\n\t")
 
 
 class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+R = TypeVar("R", bound=_Request)
 
 
 class StoryboardRequest(_Request):
@@ -30,6 +38,7 @@ class StoryboardRequest(_Request):
     panels: int
     style: Style = Style()
     characters: tuple[Character, ...] = ()
+    provider: BackendName = AUTO
 
     @field_validator("story")
     @classmethod
@@ -65,24 +74,7 @@ class StoryboardRequest(_Request):
     @field_validator("characters")
     @classmethod
     def _cast_is_told_apart(cls, cast: tuple[Character, ...]) -> tuple[Character, ...]:
-        if len(cast) > CAST_MAX:
-            raise RequestRejected(
-                f"{len(cast)} characters were given; at most {CAST_MAX} are possible.",
-                code="cast_size",
-                most=CAST_MAX,
-            )
-        seen: set[str] = set()
-        for character in cast:
-            _refuse_controls(character.name, "character name")
-            _refuse_controls(character.description, "character description")
-            if character.name in seen:
-                raise RequestRejected(
-                    f"Two characters are called {character.name!r}; each needs a name of its own.",
-                    code="cast_names",
-                    name=character.name,
-                )
-            seen.add(character.name)
-        return cast
+        return _told_apart(cast)
 
     @field_validator("style")
     @classmethod
@@ -98,6 +90,108 @@ class PanelRequest(_Request):
     job_id: JobId
     panel: int
     drawing: Drawing
+    provider: BackendName = AUTO
+
+
+class FrameRequest(_Request):
+    """Draw one picture from a prompt, a picture of the place and those of who is in the shot.
+
+    `character_ids` are names of `characters`; without them all are in the shot. With a `draft` a
+    quick picture comes first, from the built-in renderer or from the provider in small, and the job
+    waits for approval. Sizes in pixels.
+    """
+
+    prompt: str
+    scene_reference: ArtifactId | None = None
+    characters: tuple[Character, ...] = ()
+    character_ids: tuple[str, ...] | None = None
+    width: int = 1280
+    height: int = 720
+    provider: BackendName = AUTO
+    seed: int | None = None
+    candidates: int = 1
+    draft: Literal["sketch", "provider"] | None = None
+
+    @field_validator("prompt")
+    @classmethod
+    def _prompt_is_readable(cls, prompt: str) -> str:
+        prompt = prompt.replace("\r\n", "\n").replace("\r", "\n").strip()
+        _refuse_controls(prompt, "prompt")
+        if not 1 <= len(prompt) <= PROMPT_MAX_CHARS:
+            raise RequestRejected(
+                f"The prompt has {len(prompt):,} characters; it needs 1 to {PROMPT_MAX_CHARS:,}.",
+                code="prompt_length",
+                length=len(prompt),
+                most=PROMPT_MAX_CHARS,
+            )
+        return prompt
+
+    @field_validator("characters")
+    @classmethod
+    def _cast_is_told_apart(cls, cast: tuple[Character, ...]) -> tuple[Character, ...]:
+        return _told_apart(cast)
+
+    @field_validator("width", "height")
+    @classmethod
+    def _side_in_range(cls, side: int) -> int:
+        if not SIDE_MIN <= side <= SIDE_MAX:
+            raise invalid_field("size", f"each side has {SIDE_MIN} to {SIDE_MAX} pixels")
+        return side
+
+    @field_validator("candidates")
+    @classmethod
+    def _candidates_in_range(cls, candidates: int) -> int:
+        if not 1 <= candidates <= CANDIDATES_MAX:
+            raise invalid_field("candidates", f"1 to {CANDIDATES_MAX} are possible")
+        return candidates
+
+    @field_validator("seed")
+    @classmethod
+    def _seed_in_range(cls, seed: int | None) -> int | None:
+        if seed is not None and not 0 <= seed <= SEED_MAX:
+            raise invalid_field("seed", f"it must be a whole number from 0 to {SEED_MAX}")
+        return seed
+
+    @model_validator(mode="after")
+    def _shot_is_cast(self) -> Self:
+        names = {one.name for one in self.characters}
+        for name in self.character_ids or ():
+            if name not in names:
+                raise RequestRejected(
+                    f"character_ids: there is no character {name!r}; known are "
+                    f"{', '.join(sorted(names)) or 'none'}.",
+                    code="character_unknown",
+                    name=name,
+                )
+        return self
+
+    @property
+    def in_shot(self) -> tuple[Character, ...]:
+        """Those of the characters who are to be seen."""
+        if self.character_ids is None:
+            return self.characters
+        return tuple(one for one in self.characters if one.name in self.character_ids)
+
+
+def _told_apart(cast: tuple[Character, ...]) -> tuple[Character, ...]:
+    if len(cast) > CAST_MAX:
+        raise RequestRejected(
+            f"{len(cast)} characters were given; at most {CAST_MAX} are possible.",
+            code="cast_size",
+            most=CAST_MAX,
+        )
+    seen: set[str] = set()
+    for character in cast:
+        _refuse_controls(character.name, "character name")
+        _refuse_controls(character.description, "character description")
+        if character.name in seen:
+            raise RequestRejected(
+                f"Two characters are called {character.name!r}; each needs a name of its own.",
+                code="cast_names",
+                name=character.name,
+            )
+        seen.add(character.name)
+    return cast
 
 
 def wish(text: str) -> str:
@@ -124,19 +218,32 @@ def parse_storyboard(data: dict[str, Any]) -> StoryboardRequest:
     Raises:
         RequestRejected: naming the field, what is wrong with it and what is allowed.
     """
+    return _parse(StoryboardRequest, data)
+
+
+def parse_frame(data: dict[str, Any]) -> FrameRequest:
+    """Build a request from plain JSON values.
+
+    Raises:
+        RequestRejected: naming the field, what is wrong with it and what is allowed.
+    """
+    return _parse(FrameRequest, data)
+
+
+def _parse(kind: type[R], data: dict[str, Any]) -> R:
     try:
-        return StoryboardRequest.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as exc:
-        raise _rejected(exc.errors()[0]) from exc
+        raise _rejected(exc.errors()[0], kind) from exc
 
 
-def _rejected(error: ErrorDetails) -> RequestRejected:
+def _rejected(error: ErrorDetails, kind: type[_Request]) -> RequestRejected:
     field = ".".join(str(part) for part in error["loc"])
     reason = error["msg"]
     if error["type"] == "extra_forbidden":
-        known = ", ".join(
-            Style.model_fields if field.startswith("style") else Character.model_fields
-        )
+        parts: dict[str, type[BaseModel]] = {"style": Style, "characters": Character}
+        model = parts.get(field.split(".")[0], kind)
+        known = ", ".join(model.model_fields)
         reason = f"there is no such field; known are {known}"
     return invalid_field(field, reason)
 

@@ -8,6 +8,7 @@ class JobKind(StrEnum):
 
     STORYBOARD = "storyboard"
     PANEL = "panel"
+    FRAME = "frame"
 
 
 class StepKind(StrEnum):
@@ -15,6 +16,13 @@ class StepKind(StrEnum):
 
     SCENES = "scenes"
     PANEL = "panel"
+    DRAFT = "draft"
+    FRAME = "frame"
+
+    @property
+    def draws(self) -> bool:
+        """Whether the step makes a picture."""
+        return self is not StepKind.SCENES
 
 
 class Stage(StrEnum):
@@ -23,6 +31,8 @@ class Stage(StrEnum):
     SCENE_GENERATION = "SCENE_GENERATION"
     IMAGE_GENERATION = "IMAGE_GENERATION"
     REGENERATING = "REGENERATING"
+    DRAFTING = "DRAFTING"
+    APPROVAL = "APPROVAL"
 
 
 class Lane(StrEnum):

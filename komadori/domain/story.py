@@ -112,6 +112,8 @@ class Drawing(_Value):
     """All that is needed to draw one panel, today or again later.
 
     `modification` is what a person asked to be different from the panel as it was written.
+    `place` is a picture of the scene. `prompt` is what a person wrote to be drawn, word for word;
+    without one it is made from the panel.
     """
 
     panel: Panel
@@ -119,5 +121,7 @@ class Drawing(_Value):
     style: Style
     seed: int
     modification: str = ""
+    place: ArtifactId | None = None
+    prompt: str = ""
     width: int = 1280
     height: int = 720

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from komadori.domain.backends import BackendFacts, Price
 from komadori.domain.ids import ArtifactId, JobId, StepId
+from komadori.domain.making import Making, Span
 from komadori.domain.states import JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.story import Line, Scene, Shot
 
@@ -33,8 +35,12 @@ class StepView:
     problem: Problem | None
     started_at: float | None
     ended_at: float | None
-    timings: Mapping[str, float]
-    """Seconds by stage of the last attempt, in order."""
+    spans: tuple[Span, ...]
+    """The timed parts of the last attempt, in the order in which they began."""
+    making: Making | None
+    """How the picture is or was made; None: nobody has said yet."""
+    picture: ArtifactId | None
+    """The picture that it has made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,7 @@ class PanelView:
 class Frame:
     """One picture of a job's film strip: the panel's number, where it stands, what was drawn."""
 
+    kind: StepKind
     number: int
     state: StepState
     picture: ArtifactId | None
@@ -93,6 +100,12 @@ class JobView:
     """For a panel job: the storyboard whose panel is drawn again."""
     request: Mapping[str, Any]
     """The request as it was stored. In lists it is left out (empty)."""
+    provider: str
+    """Who draws: the backend that drew last, else the one that will; "" when none is known."""
+    cost: tuple[Price, ...]
+    """What it has cost so far, one sum for each currency. In lists it is left out (empty)."""
+    picked: int | None
+    """For a frame job: the number of the candidate that was chosen."""
     source: str | None
     """Who split the story: "rules" or "llm"; None before."""
     frames: tuple[Frame, ...]
@@ -132,3 +145,30 @@ class ListPart(Generic[T]):
 
     items: tuple[T, ...]
     total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendView:
+    """An image backend as it stands now. Times are seconds since the epoch (UTC)."""
+
+    facts: BackendFacts
+    is_auto: bool
+    """Whether `auto` would take it now."""
+    rests_until: float | None
+    """It is left alone until then: it asked for that, or failed too often."""
+    rest_reason: str
+    typical_s: float | None
+    """Median seconds of its newest pictures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """The timed parts of one ended attempt, to compare runs. Times are seconds since the epoch."""
+
+    job_id: JobId
+    kind: StepKind
+    number: int
+    provider: str
+    ended_at: float
+    seconds: float
+    spans: tuple[Span, ...]

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from komadori.domain.calls import Calls
+from komadori.domain.files import StoredFile
 from komadori.domain.ids import ArtifactId, JobId
 from komadori.domain.job import Job, Step
+from komadori.domain.making import Making
 from komadori.domain.states import Lane, Stage, StepKind
+from komadori.domain.view import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,8 @@ class NewStep:
     payload: Mapping[str, Any]
     lane: Lane = Lane.IMAGE
     priority: int = 0
+    waits_for: Problem | None = None
+    """What it is parked for, until a person lets it go on; None: it may be claimed at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,21 +36,14 @@ class Plan:
     steps: tuple[NewStep, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile:
-    """A file that the artifact store holds. Sizes in bytes and pixels."""
-
-    id: ArtifactId
-    media_type: str
-    size_bytes: int
-    sha256: str
-    width: int
-    height: int
+def slot_of(kind: StepKind, number: int) -> str:
+    """Return the slot that holds the versions of a step's picture ("panel-003")."""
+    return f"{kind.value}-{number:03d}"
 
 
 def panel_slot(number: int) -> str:
     """Return the slot that holds the versions of a panel's picture."""
-    return f"panel-{number:03d}"
+    return slot_of(StepKind.PANEL, number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +109,18 @@ class StepContext(Protocol):
     def report(self, fraction: float, message: str = "") -> None:
         """Tell how far the step is (0 to 1). Cheap; may be called as often as one likes."""
 
+    @property
+    def calls(self) -> Calls:
+        """The book of what was asked of backends for this step."""
+
     def timed(self, stage: str) -> AbstractContextManager[None]:
-        """Time a part of the step for the waterfall."""
+        """Time a part of the step for the waterfall. Parts may overlap."""
+
+    def span(self, stage: str, began: float, ended: float) -> None:
+        """Note a part that somebody else has timed, in seconds of `time.perf_counter`."""
+
+    def describe(self, making: Making) -> None:
+        """Tell how the picture is made; a later word replaces an earlier one. Cheap."""
 
 
 class RunStep(Protocol):
@@ -122,6 +131,8 @@ class RunStep(Protocol):
 
         Raises:
             BackendRefused: it will fail again in the same way.
+            BackendBusy: it is to be tried again when the error says; that is no failure.
+            OutcomeUnknown: only a person may have it tried again.
             Exception: anything else is tried again, as often as the settings say.
         """
 

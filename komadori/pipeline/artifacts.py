@@ -12,14 +12,13 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from komadori.domain.files import StoredFile
 from komadori.domain.ids import ArtifactId, new_id
-from komadori.domain.work import StoredFile
+from komadori.domain.requests import SIDE_MAX
 from komadori.errors import RequestRejected
 
 PIXELS_MAX = 50_000_000
 BYTES_MAX = 20_000_000
-SIDE_MAX = 2048
-"""Longest side that is kept of a picture that somebody uploads."""
 THUMBNAIL = (480, 480)
 """Cards are about 300 px wide, on screens with up to twice the pixels."""
 QUALITY = 90

@@ -5,12 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from komadori.domain.job import Job, Step
-from komadori.domain.requests import SEED_MAX
+from komadori.domain.requests import SEED_MAX, FrameRequest
 from komadori.domain.states import JobKind, Stage, StepKind, StepState
 from komadori.domain.story import Drawing, Storyboard, Style
+from komadori.domain.view import Problem
 from komadori.domain.work import NewStep, Plan
+from komadori.pipeline.frames import frame_drawing
 
 REDO_PRIORITY = 10
+DRAFT_PRIORITY = 5
+"""Somebody waits for a draft, to say what comes next."""
+WAITS_FOR_APPROVAL = Problem(
+    code="approval", message="The draft waits for your approval: approve it, or draw another one."
+)
 
 
 class Plans:
@@ -23,6 +30,8 @@ class Plans:
         """Return the next stage of a job whose steps have all ended."""
         if job.kind is JobKind.PANEL:
             return _redo(job) if not steps else Plan()
+        if job.kind is JobKind.FRAME:
+            return _frame(job, steps)
         return self._storyboard(job, steps)
 
     def _storyboard(self, job: Job, steps: Sequence[Step]) -> Plan:
@@ -68,6 +77,38 @@ def _redo(job: Job) -> Plan:
         priority=REDO_PRIORITY,
     )
     return Plan(stage=Stage.REGENERATING, steps=(step,))
+
+
+def _frame(job: Job, steps: Sequence[Step]) -> Plan:
+    """Draw the candidates; with drafts, draw those, then wait for a person to approve one."""
+    request = FrameRequest.model_validate(job.request)
+    if not steps:
+        kind = StepKind.DRAFT if request.draft else StepKind.FRAME
+        stage = Stage.DRAFTING if request.draft else Stage.IMAGE_GENERATION
+        return Plan(stage=stage, steps=_candidates(job, request, kind))
+    drafts = [step for step in steps if step.kind is StepKind.DRAFT]
+    is_drafted = any(step.state is StepState.COMPLETED for step in drafts)
+    if len(drafts) < len(steps) or not is_drafted:
+        return Plan()
+    final = NewStep(
+        kind=StepKind.FRAME, number=1, payload=drafts[0].payload, waits_for=WAITS_FOR_APPROVAL
+    )
+    return Plan(stage=Stage.APPROVAL, steps=(final,))
+
+
+def _candidates(job: Job, request: FrameRequest, kind: StepKind) -> tuple[NewStep, ...]:
+    first = _seed_of(job) if request.seed is None else request.seed
+    seeds = [(first + place) % (SEED_MAX + 1) for place in range(request.candidates)]
+    priority = DRAFT_PRIORITY if kind is StepKind.DRAFT else 0
+    return tuple(
+        NewStep(
+            kind=kind,
+            number=number,
+            payload=_plain(frame_drawing(request, seed)),
+            priority=priority,
+        )
+        for number, seed in enumerate(seeds, start=1)
+    )
 
 
 def _plain(drawing: Drawing) -> Mapping[str, Any]:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from komadori.backends.images.protocol import ImageBackend
 from komadori.domain.states import StepKind
 from komadori.domain.work import StepContext, StepResult
+from komadori.pipeline.drawing import Draw
+from komadori.pipeline.frames import DrawFrame
 from komadori.pipeline.panels import DrawPanel
 from komadori.pipeline.storyboard import MakeScenes
 
@@ -17,10 +18,13 @@ class _DoesStep(Protocol):
 class Pipeline:
     """Does steps; a RunStep."""
 
-    def __init__(self, images: ImageBackend) -> None:
+    def __init__(self, draw: Draw) -> None:
+        frame = DrawFrame(draw)
         self._doers: Mapping[StepKind, _DoesStep] = {
             StepKind.SCENES: MakeScenes(),
-            StepKind.PANEL: DrawPanel(images),
+            StepKind.PANEL: DrawPanel(draw),
+            StepKind.DRAFT: frame,
+            StepKind.FRAME: frame,
         }
 
     async def __call__(self, context: StepContext) -> StepResult:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from komadori.domain.files import StoredFile
 from komadori.domain.ids import JobId, SessionId
 from komadori.domain.job import Step
-from komadori.domain.work import NewArtifact, PlanJob, StoredFile
+from komadori.domain.work import NewArtifact, PlanJob
 from komadori.queue import schema
 from komadori.queue.open_job import OpenJob
 

@@ -1,35 +1,62 @@
 """What a step may use of the world, as this worker offers it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from komadori.domain.calls import Calls
 from komadori.domain.job import Job, Step
+from komadori.domain.making import Making, Span
 from komadori.domain.work import FileStore
 
 
 class WorkerContext:
-    """A StepContext: reports go to the heart, timings are kept for the attempt's row."""
+    """A StepContext: reports go to the heart, spans are kept for the attempt's row."""
 
     def __init__(
-        self, job: Job, step: Step, files: FileStore, report: Callable[[float, str], None]
+        self,
+        job: Job,
+        step: Step,
+        *,
+        files: FileStore,
+        calls: Calls,
+        report: Callable[[float, str], None],
+        describe: Callable[[Making], None],
     ) -> None:
         self.job = job
         self.step = step
         self.files = files
+        self.calls = calls
+        self.making: Making | None = None
         self._report = report
-        self.timings: dict[str, float] = {}
+        self._describe = describe
+        self._began = time.perf_counter()
+        self._spans: list[Span] = []
+
+    @property
+    def spans(self) -> Sequence[Span]:
+        """The timed parts, in the order in which they began."""
+        return sorted(self._spans, key=lambda span: span.start)
 
     def report(self, fraction: float, message: str = "") -> None:
         """Tell how far the step is (0 to 1)."""
         self._report(fraction, message)
 
+    def describe(self, making: Making) -> None:
+        """Tell how the picture is made."""
+        self.making = making
+        self._describe(making)
+
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Add the seconds spent inside to a stage."""
+        """Time what happens inside."""
         began = time.perf_counter()
         try:
             yield
         finally:
-            took = time.perf_counter() - began
-            self.timings[stage] = round(self.timings.get(stage, 0.0) + took, 4)
+            self.span(stage, began, time.perf_counter())
+
+    def span(self, stage: str, began: float, ended: float) -> None:
+        """Note a part that was timed, in seconds of `time.perf_counter`."""
+        start, seconds = began - self._began, max(ended - began, 0.0)
+        self._spans.append(Span(stage=stage, start=round(start, 4), seconds=round(seconds, 4)))

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from komadori.domain.making import Making
 from komadori.errors import LeaseLost
 from komadori.queue.ledger import Claim, Ending, Ledger
 
@@ -36,6 +37,7 @@ class Heart(threading.Thread):
         self._claim: Claim | None = None
         self._on_end: Callable[[str], None] = log.debug
         self._progress: tuple[float, str] | None = None
+        self._making: Making | None = None
         self._renew_at = 0.0
         self._look_at = 0.0
         self._give_back_at = math.inf
@@ -43,7 +45,7 @@ class Heart(threading.Thread):
     def hold(self, claim: Claim, on_end: Callable[[str], None]) -> None:
         """Keep a step alive. `on_end` is called from this thread with "lost" or "cancelled"."""
         now = time.monotonic()
-        self._progress = None
+        self._progress = self._making = None
         self._on_end = on_end
         self._renew_at = now + self._ledger.limits.lease_s / 3
         self._look_at = now + CANCEL_LOOK_S
@@ -62,6 +64,10 @@ class Heart(threading.Thread):
     def report(self, fraction: float, message: str = "") -> None:
         """Leave a progress report; a newer one replaces it."""
         self._progress = (min(max(fraction, 0.0), 1.0), message[:500])
+
+    def describe(self, making: Making) -> None:
+        """Leave word of how the picture is made; it goes with the next report."""
+        self._making = making
 
     def run(self) -> None:
         """Beat while a step is held."""
@@ -90,7 +96,8 @@ class Heart(threading.Thread):
         progress, self._progress = self._progress, None
         if progress is not None or now >= self._renew_at:
             self._renew_at = now + self._ledger.limits.lease_s / 3
-            if not self._ledger.renew(claim, progress):
+            making, self._making = (self._making, None) if progress else (None, self._making)
+            if not self._ledger.renew(claim, progress, making):
                 self._tell(claim, "lost")
                 return
         if now >= self._look_at:

@@ -37,11 +37,12 @@ class Housekeeping:
 
     def sweep_files(self) -> int:
         """Remove files that no row knows: their worker died between writing and telling."""
-        known = select(schema.artifacts.c.id)
+        kept, answers = schema.artifacts.c.id, schema.calls.c.file_id
         found = 0
         for file in self._files.older_than(LOST_AFTER_S):
+            known = select(kept).where(kept == file).union(select(answers).where(answers == file))
             with self._store.read() as connection:
-                is_known = connection.execute(known.where(schema.artifacts.c.id == file)).first()
+                is_known = connection.execute(known).first()
             if not is_known:
                 self._files.remove(file)
                 found += 1
@@ -76,7 +77,13 @@ class Housekeeping:
                 return False  # a redo is just being stopped
             files = artifacts_of(connection, job_id)
             gone = [job_id, *redos]
-            for table in (schema.artifacts, schema.attempts, schema.events, schema.steps):
+            for table in (
+                schema.artifacts,
+                schema.attempts,
+                schema.calls,
+                schema.events,
+                schema.steps,
+            ):
                 connection.execute(delete(table).where(table.c.job_id.in_(gone)))
             connection.execute(delete(schema.jobs).where(schema.jobs.c.id.in_(gone)))
         for file in files:

@@ -6,15 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from komadori.domain.files import StoredFile
 from komadori.domain.ids import ArtifactId, JobId, SessionId
-from komadori.domain.states import JobKind, JobState
-from komadori.domain.view import JobView, ListPart, LogEntry, VersionView
-from komadori.domain.work import FileStore, StoredFile
+from komadori.domain.states import JobKind, JobState, StepKind
+from komadori.domain.view import BackendView, JobView, ListPart, LogEntry, RunView, VersionView
+from komadori.domain.work import FileStore
 from komadori.errors import NotFound
 from komadori.queue import lookup
 from komadori.queue.artifact_rows import add_reference
+from komadori.queue.frame_orders import FrameOrders
 from komadori.queue.hub import Hub
 from komadori.queue.orders import Orders
+from komadori.queue.providers import read_backends
 from komadori.queue.store import Store
 from komadori.queue.views import JobFold
 
@@ -39,6 +42,7 @@ class Jobs:
     ) -> None:
         self._store = store
         self._orders = orders
+        self._frames = FrameOrders(orders.desk)
         self._hub = hub
         self._files = files
         self._executor = executor
@@ -93,6 +97,59 @@ class Jobs:
         )
         return await self.get(session, redo)
 
+    async def submit_frame(
+        self, session: SessionId, request: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> JobView:
+        """Store a frame job and ring for workers.
+
+        `request` holds the fields of a FrameRequest as plain JSON; `scene_reference` and the
+        characters' `reference` are ids that `add_reference` returned.
+
+        Raises:
+            RequestRejected: naming the field, what is wrong with it and what is allowed.
+        """
+        job_id = await self._run(self._frames.submit, session, request, idempotency_key)
+        return await self.get(session, job_id)
+
+    async def approve_draft(
+        self, session: SessionId, job_id: JobId, draft: int | None = None
+    ) -> JobView:
+        """Draw the final picture as a draft shows it, with its seed and references.
+
+        `draft` is the draft's number; without it the newest one is taken.
+
+        Raises:
+            RequestRejected: no draft waits for approval, or there is none of this number.
+        """
+        await self._run(self._frames.approve, session, job_id, draft)
+        return await self.get(session, job_id)
+
+    async def redo_draft(
+        self, session: SessionId, job_id: JobId, *, wish: str = "", seed: int | None = None
+    ) -> JobView:
+        """Draw one more draft, with a wish or another seed; the job goes on waiting after it.
+
+        Raises:
+            RequestRejected: no draft waits for approval, or there are too many already.
+        """
+        await self._run(self._frames.redo_draft, session, job_id, wanted=wish, seed=seed)
+        return await self.get(session, job_id)
+
+    async def pick_candidate(self, session: SessionId, job_id: JobId, number: int) -> JobView:
+        """Choose one of the pictures of a frame job. Raises NotFound."""
+        await self._run(self._frames.pick, session, job_id, number)
+        return await self.get(session, job_id)
+
+    async def backends(self) -> tuple[BackendView, ...]:
+        """Return the image backends that the workers have told of, and how they do."""
+        return await self._run(self._read_backends)
+
+    async def runs(
+        self, session: SessionId, kind: StepKind, provider: str | None = None
+    ) -> tuple[RunView, ...]:
+        """Return the newest timed pictures of the session, newest first, to compare them."""
+        return await self._run(self._read_runs, session, kind, provider)
+
     async def get(self, session: SessionId, job_id: JobId) -> JobView:
         """Return the job as it stands now. Raises NotFound."""
         _, view = await self._run(self._fold, session, job_id)
@@ -134,13 +191,19 @@ class Jobs:
         await self._run(self._orders.cancel, session, job_id)
         return await self.get(session, job_id)
 
-    async def retry(self, session: SessionId, job_id: JobId) -> JobView:
-        """Make what is missing: run failed, cancelled and unknown steps again; finished ones stay.
+    async def retry(
+        self, session: SessionId, job_id: JobId, *, resend_unknown: bool = False
+    ) -> JobView:
+        """Make what is missing: run failed and cancelled steps again; finished ones stay.
+
+        Steps whose request was sent and not answered run again only with `resend_unknown`: it
+        may be paid twice.
 
         Raises:
-            RequestRejected: the job is still open, or has nothing missing.
+            RequestRejected: the job is still open, or has nothing missing, or nothing but what
+                was sent already (code "resend_needed").
         """
-        await self._run(self._orders.retry, session, job_id)
+        await self._run(self._orders.retry, session, job_id, resend=resend_unknown)
         return await self.get(session, job_id)
 
     async def delete(self, session: SessionId, job_id: JobId) -> JobView:
@@ -202,6 +265,16 @@ class Jobs:
         with self._store.read() as connection:
             lookup.require_job(connection, session, job_id)
             return read(connection, job_id, *args)
+
+    def _read_backends(self) -> tuple[BackendView, ...]:
+        with self._store.read() as connection:
+            return read_backends(connection, self._store.now(connection))
+
+    def _read_runs(
+        self, session: SessionId, kind: StepKind, provider: str | None
+    ) -> tuple[RunView, ...]:
+        with self._store.read() as connection:
+            return lookup.read_runs(connection, session, kind, provider)
 
     def _note_reference(self, session: SessionId, file: StoredFile) -> None:
         with self._store.write() as connection:

@@ -1,9 +1,10 @@
 """The ledger: hands steps to workers under a lease, and takes results only from who holds it."""
 
 import os
+import random
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +14,13 @@ from sqlalchemy import Connection, text
 
 from komadori.domain.ids import ArtifactId
 from komadori.domain.job import Job, Step
+from komadori.domain.making import Making, Span
 from komadori.domain.states import JobState, Lane, StepState
 from komadori.domain.view import Problem
 from komadori.domain.work import PlanJob, StepResult
 from komadori.errors import InvalidTransition, LeaseLost
 from komadori.queue.artifact_rows import add_artifacts
+from komadori.queue.calls import close_unanswered
 from komadori.queue.open_job import OpenJob, json_or_none
 from komadori.queue.rows import STEP_COLUMNS, step_of
 from komadori.queue.statement import Statement
@@ -25,6 +28,12 @@ from komadori.queue.store import Store
 
 MAX_DEATHS = 3
 """A step that took so many workers with it is not tried again."""
+
+SENT_WITHOUT_ANSWER = Problem(
+    code="unknown_outcome",
+    message="The request was sent, and its answer did not come; it may have been made, and be paid."
+    " It is sent again only if you say so.",
+)
 
 _STEP = ", ".join((*STEP_COLUMNS, "token", "host"))
 # Loose index scan over ix_steps_claim: best priority, then the session with the least running,
@@ -74,7 +83,7 @@ _TAKE = Statement(
     "UPDATE steps SET state = 'RUNNING', token = token + 1, attempt = attempt + 1, host = :host,"
     " pid = :pid, pid_started = :pid_started, lease_until = :lease_until, started_at = :now,"
     " ended_at = NULL, not_before = NULL, progress = 0, message = '', error_code = NULL,"
-    " error = NULL, timings = NULL, seq = :seq"
+    " error = NULL, timings = NULL, making = NULL, seq = :seq"
     " WHERE id = :id AND state = 'QUEUED' AND token = :token"
 )
 _RENEW = Statement(
@@ -85,16 +94,22 @@ _PROGRESS = Statement(
     "UPDATE steps SET lease_until = :lease_until, progress = :progress, message = :message,"
     " seq = :seq WHERE id = :id AND token = :token AND state = 'RUNNING'"
 )
+_DESCRIBE = Statement(
+    "UPDATE steps SET making = :making WHERE id = :id AND token = :token AND state = 'RUNNING'"
+)
+_COUNTS = Statement("SELECT failures, deaths FROM steps WHERE id = :id")
+_COUNTS_HELD = Statement("SELECT failures, deaths FROM steps WHERE id = :id FOR UPDATE")
 _END = Statement(
     "UPDATE steps SET state = :state, result = :result, error_code = :error_code, error = :error,"
-    " timings = :timings, not_before = :not_before, failures = failures + :failed,"
+    " timings = :timings, making = COALESCE(:making, making), not_before = :not_before,"
+    " failures = failures + :failed,"
     " deaths = deaths + :died, lease_until = NULL, ended_at = :ended_at, progress = :progress,"
     " message = '', seq = :seq WHERE id = :id AND token = :token AND state = 'RUNNING'"
 )
 _ATTEMPT = Statement(
-    "INSERT INTO attempts (step_id, attempt, job_id, kind, number, outcome, error, host, pid,"
-    " timings, seq, started_at, ended_at) VALUES (:id, :attempt, :job_id, :kind, :number,"
-    " :outcome, :error, :host, :pid, :timings, :seq, :started_at, :now)"
+    "INSERT INTO attempts (step_id, attempt, job_id, kind, number, outcome, provider, error, host,"
+    " pid, timings, seq, started_at, ended_at) VALUES (:id, :attempt, :job_id, :kind, :number,"
+    " :outcome, :provider, :error, :host, :pid, :timings, :seq, :started_at, :now)"
 )
 
 
@@ -162,7 +177,10 @@ class Ending:
     result: StepResult | None = None
     problem: Problem | None = None
     may_retry: bool = False
-    timings: Mapping[str, float] = field(default_factory=dict)
+    retry_after_s: float | None = None
+    """For "waited": when the step may be tried again, in seconds from now."""
+    spans: Sequence[Span] = ()
+    making: Making | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +227,8 @@ class Ledger:
             if ending.result:
                 add_artifacts(job, claim.step, ending.result.artifacts, self.plan)
                 job.row["source"] = ending.result.data.get("source", job.row["source"])
+            if ending.making:
+                job.row["provider"] = ending.making.provider
             before = job.row["steps_total"]
             job.settle(self.plan)
             new_steps = job.row["steps_total"] - before
@@ -218,8 +238,13 @@ class Ledger:
             self.ring(new_steps)
         return next_claim
 
-    def renew(self, claim: Claim, progress: tuple[float, str] | None = None) -> bool:
-        """Prolong the lease, and write progress if there is any. False: the step is lost."""
+    def renew(
+        self,
+        claim: Claim,
+        progress: tuple[float, str] | None = None,
+        making: Making | None = None,
+    ) -> bool:
+        """Prolong the lease, and write what there is of progress. False: the step is lost."""
         with self.store.write() as connection:
             now = self.store.now(connection)
             values: dict[str, Any] = {
@@ -234,6 +259,9 @@ class Ledger:
                 return False
             values |= {"progress": progress[0], "message": progress[1], "seq": job.next_seq()}
             is_held = bool(_PROGRESS.run(connection, values).rowcount)
+            if is_held and making is not None:
+                values = {"id": claim.step.id, "token": claim.token, "making": _plain(making)}
+                _DESCRIBE.run(connection, values)
             if is_held:
                 job.save()
             return is_held
@@ -246,8 +274,10 @@ class Ledger:
         return state == JobState.CANCELLING.value
 
     def keeps(self, artifact_id: ArtifactId) -> bool:
-        """Whether a file is the accepted result of a step."""
-        query = text("SELECT 1 FROM artifacts WHERE id = :id")
+        """Whether a file is the accepted result of a step, or the answer to a request."""
+        query = text(
+            "SELECT 1 FROM artifacts WHERE id = :id UNION SELECT 1 FROM calls WHERE file_id = :id"
+        )
         with self.store.read() as connection:
             return connection.execute(query, {"id": artifact_id}).first() is not None
 
@@ -314,68 +344,100 @@ class Ledger:
         return Claim(job.job, step, best.token + 1, worker, job.now)
 
 
+_WHITHER = {
+    "unknown": StepState.UNKNOWN,
+    "cancelled": StepState.CANCELLED,
+    "released": StepState.QUEUED,
+}
+
+
 def end_attempt(job: OpenJob, claim: Claim, ending: Ending, limits: Limits) -> bool:
     """End a running attempt of a locked job. False: the claim is no longer valid."""
-    state, not_before = _next_state(job, claim, ending, limits)
-    if not StepState.RUNNING.may_become(state):
-        raise InvalidTransition(f"step {claim.step.id} is RUNNING, cannot become {state}")
-    died = ending.outcome == "died"
+    next_ = _next(job, claim, ending, limits)
+    if not StepState.RUNNING.may_become(next_.state):
+        raise InvalidTransition(f"step {claim.step.id} is RUNNING, cannot become {next_.state}")
     values = {
         "id": claim.step.id,
         "token": claim.token,
-        "state": state.value,
+        "state": next_.state.value,
         "result": json_or_none(ending.result.data if ending.result else None),
-        "error_code": ending.problem.code if ending.problem else None,
-        "error": ending.problem.message if ending.problem else None,
-        "timings": json_or_none(dict(ending.timings)),
-        "not_before": not_before,
+        "error_code": next_.problem.code if next_.problem else None,
+        "error": next_.problem.message if next_.problem else None,
+        "timings": json_or_none([span.model_dump() for span in ending.spans] or None),
+        "making": _plain(ending.making),
+        "not_before": next_.not_before,
         "failed": int(ending.outcome == "failed"),
-        "died": int(died),
-        "ended_at": job.now if state.is_final else None,
-        "progress": 1.0 if state is StepState.COMPLETED else 0.0,
+        "died": int(ending.outcome == "died"),
+        "ended_at": job.now if next_.state.is_final else None,
+        "progress": 1.0 if next_.state is StepState.COMPLETED else 0.0,
         "seq": job.next_seq(),
     }
     if not _END.run(job.connection, values).rowcount:
         return False
-    _write_attempt(job, claim, ending)
+    _write_attempt(job, claim, ending, values)
     return True
 
 
-def _next_state(
-    job: OpenJob, claim: Claim, ending: Ending, limits: Limits
-) -> tuple[StepState, float | None]:
+@dataclass(frozen=True, slots=True)
+class _Next:
     """Where a step goes when an attempt ends, and not before when it may be tried again."""
+
+    state: StepState
+    problem: Problem | None = None
+    not_before: float | None = None
+
+
+def _next(job: OpenJob, claim: Claim, ending: Ending, limits: Limits) -> _Next:
     if ending.outcome == "completed":
-        return StepState.COMPLETED, None
-    if job.state is JobState.CANCELLING or ending.outcome == "cancelled":
-        return StepState.CANCELLED, None
-    if ending.outcome == "released":
-        return StepState.QUEUED, None
-    counts = job.connection.execute(
-        text("SELECT failures, deaths FROM steps WHERE id = :id"), {"id": claim.step.id}
-    ).one()
-    if ending.outcome == "died":
-        is_last = counts.deaths + 1 >= MAX_DEATHS
-        return (StepState.FAILED if is_last else StepState.QUEUED), None
-    if ending.may_retry and counts.failures < limits.retries:
-        return StepState.WAITING, job.now + limits.retry_delay_s * 2**counts.failures
-    return StepState.FAILED, None
+        return _Next(StepState.COMPLETED)
+    held = _COUNTS if job.connection.dialect.name == "sqlite" else _COUNTS_HELD
+    failures, deaths = held.run(job.connection, {"id": claim.step.id}).fetchone()
+    if close_unanswered(job.connection, claim.step.id, job.now):
+        return _Next(StepState.UNKNOWN, SENT_WITHOUT_ANSWER)
+    is_cancelled = job.state is JobState.CANCELLING and ending.outcome != "unknown"
+    outcome = "cancelled" if is_cancelled else ending.outcome
+    if outcome in _WHITHER:
+        return _Next(_WHITHER[outcome], ending.problem)
+    if outcome == "died":
+        is_last = deaths + 1 >= MAX_DEATHS
+        return _Next(StepState.FAILED if is_last else StepState.QUEUED, ending.problem)
+    return _again(job, ending, failures, limits)
 
 
-def _write_attempt(job: OpenJob, claim: Claim, ending: Ending) -> None:
-    values = {
+def _again(job: OpenJob, ending: Ending, failures: int, limits: Limits) -> _Next:
+    """What failed or was told to wait is tried again later, unless it failed too often."""
+    if ending.retry_after_s is not None:
+        return _Next(StepState.WAITING, ending.problem, job.now + ending.retry_after_s)
+    if ending.may_retry and failures < limits.retries:
+        delay = _jittered(limits.retry_delay_s * 2.0**failures)
+        return _Next(StepState.WAITING, ending.problem, job.now + delay)
+    return _Next(StepState.FAILED, ending.problem)
+
+
+def _jittered(seconds: float) -> float:
+    """A little longer, by chance: what failed together should not come back together."""
+    return seconds * random.uniform(1.0, 1.2)  # not a secret
+
+
+def _plain(making: Making | None) -> str | None:
+    return None if making is None else json_or_none(making.model_dump(mode="json"))
+
+
+def _write_attempt(job: OpenJob, claim: Claim, ending: Ending, values: dict[str, Any]) -> None:
+    row = {
         "id": claim.step.id,
         "attempt": claim.step.attempt,
         "job_id": claim.step.job_id,
         "kind": claim.step.kind.value,
         "number": claim.step.number,
-        "outcome": ending.outcome,
-        "error": ending.problem.message if ending.problem else None,
+        "outcome": "unknown" if values["state"] == StepState.UNKNOWN else ending.outcome,
+        "provider": ending.making.provider if ending.making else "",
+        "error": values["error"],
         "host": claim.worker.host,
         "pid": claim.worker.pid,
-        "timings": json_or_none(dict(ending.timings)),
+        "timings": values["timings"],
         "seq": job.row["seq"],
         "started_at": claim.started_at,
         "now": job.now,
     }
-    _ATTEMPT.run(job.connection, values)
+    _ATTEMPT.run(job.connection, row)

@@ -1,20 +1,22 @@
 """What a session may see of its jobs. Reads only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, func, select
+from sqlalchemy import Connection, RowMapping, Select, exists, func, select
 
 from komadori.domain.ids import ArtifactId, JobId, SessionId
+from komadori.domain.making import Span
 from komadori.domain.states import JobKind, JobState, StepKind
-from komadori.domain.view import Frame, JobView, ListPart, LogEntry, VersionView
-from komadori.domain.work import panel_slot
+from komadori.domain.view import Frame, JobView, ListPart, LogEntry, RunView, VersionView
+from komadori.domain.work import panel_slot, slot_of
 from komadori.errors import NotFound, invalid_field
 from komadori.queue import schema
 from komadori.queue.forecast import Forecast
-from komadori.queue.views import frame_of, summary
+from komadori.queue.views import frame_of, spans_of, summary
 
 LIST_MAX = 200
+RUNS_MAX = 20
 _jobs, _steps, _events, _attempts, _artifacts = (
     schema.jobs,
     schema.steps,
@@ -57,16 +59,17 @@ def list_jobs(
 
 
 def _frames(connection: Connection, job_ids: list[JobId]) -> Mapping[JobId, list[Frame]]:
-    columns = (_steps.c.job_id, _steps.c.number, _steps.c.state, _steps.c.result)
+    columns = (_steps.c.job_id, _steps.c.kind, _steps.c.number, _steps.c.state, _steps.c.result)
+    draws = _steps.c.kind.in_([kind.value for kind in StepKind if kind.draws])
     query = (
         select(*columns)
-        .where(_steps.c.job_id.in_(job_ids), _steps.c.kind == StepKind.PANEL.value)
-        .order_by(_steps.c.number)
+        .where(_steps.c.job_id.in_(job_ids), draws)
+        .order_by(_steps.c.created_at, _steps.c.number)
     )
     current = _current_pictures(connection, job_ids)
     frames: dict[JobId, list[Frame]] = {job_id: [] for job_id in job_ids}
     for row in connection.execute(query).mappings():
-        slot = (row["job_id"], panel_slot(row["number"]))
+        slot = (row["job_id"], slot_of(StepKind(row["kind"]), row["number"]))
         frames[row["job_id"]].append(frame_of(row, current.get(slot)))
     return frames
 
@@ -116,10 +119,51 @@ def _of_attempt(row: Any) -> LogEntry:
         "attempt": row["attempt"],
         "seconds": round(row["ended_at"] - (row["started_at"] or row["ended_at"]), 3),
         "error": row["error"],
-        "timings": row["timings"] or {},
+        "provider": row["provider"],
+        "timings": _totals(spans_of(row["timings"])),
     }
     kind = f"step_{row['outcome']}"
     return LogEntry(sequence=row["seq"], at=row["ended_at"], kind=kind, facts=facts)
+
+
+def _totals(spans: Sequence[Span]) -> Mapping[str, float]:
+    totals: dict[str, float] = {}
+    for span in spans:
+        totals[span.stage] = round(totals.get(span.stage, 0.0) + span.seconds, 4)
+    return totals
+
+
+def read_runs(
+    connection: Connection, session: SessionId, kind: StepKind, provider: str | None
+) -> tuple[RunView, ...]:
+    """Return the newest completed attempts of the session's steps of a kind, newest first."""
+    query = (
+        select(_attempts)
+        .join(_jobs, _jobs.c.id == _attempts.c.job_id)
+        .where(
+            _jobs.c.session_id == session,
+            _jobs.c.deleted_at.is_(None),
+            _attempts.c.kind == kind.value,
+            _attempts.c.outcome == "completed",
+        )
+        .order_by(_attempts.c.ended_at.desc())
+        .limit(RUNS_MAX)
+    )
+    if provider is not None:
+        query = query.where(_attempts.c.provider == provider)
+    return tuple(_run_view(row) for row in connection.execute(query).mappings())
+
+
+def _run_view(row: RowMapping) -> RunView:
+    return RunView(
+        job_id=row["job_id"],
+        kind=StepKind(row["kind"]),
+        number=row["number"],
+        provider=row["provider"],
+        ended_at=row["ended_at"],
+        seconds=round(row["ended_at"] - (row["started_at"] or row["ended_at"]), 3),
+        spans=spans_of(row["timings"]),
+    )
 
 
 def read_versions(connection: Connection, job_id: JobId, panel: int) -> tuple[VersionView, ...]:

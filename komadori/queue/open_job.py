@@ -4,6 +4,7 @@ The lock comes first and is the only order in which rows are locked, so writers 
 the sequence is taken under it, so a reader by sequence misses nothing.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from komadori.queue.rows import STEP_COLUMNS, job_of, step_of
 from komadori.queue.statement import Statement
 
 UNFINISHED = (StepState.FAILED.value, StepState.CANCELLED.value, StepState.UNKNOWN.value)
-"""States of steps that "make what is missing" runs again."""
+"""States of steps whose work is missing."""
 
 # All but the title and the request: those never change, and a story is long.
 _COLUMNS = (
@@ -36,6 +37,8 @@ _COLUMNS = (
     "steps_done",
     "steps_failed",
     "source",
+    "provider",
+    "picked",
     "error_code",
     "error",
     "seq",
@@ -55,8 +58,8 @@ _requests: dict[str, Mapping[str, Any]] = {}
 _SAVE = Statement(
     "UPDATE jobs SET state = :state, stage = :stage, seq = :seq, steps_total = :steps_total,"
     " steps_done = :steps_done, steps_failed = :steps_failed, source = :source,"
-    " error_code = :error_code, error = :error, started_at = :started_at, ended_at = :ended_at,"
-    " deleted_at = :deleted_at WHERE id = :id"
+    " provider = :provider, picked = :picked, error_code = :error_code, error = :error,"
+    " started_at = :started_at, ended_at = :ended_at, deleted_at = :deleted_at WHERE id = :id"
 )
 _STEPS = Statement(
     f"SELECT {', '.join(STEP_COLUMNS)} FROM steps"  # noqa: S608  # our own columns
@@ -142,6 +145,7 @@ class OpenJob:
         self.row["steps_total"] += len(plan.steps)
 
     def _step_values(self, step: NewStep, plan: Plan, seq: int) -> dict[str, Any]:
+        parked = step.waits_for
         return {
             "id": new_id(),
             "job_id": self.row["id"],
@@ -150,9 +154,11 @@ class OpenJob:
             "kind": step.kind.value,
             "stage": plan.stage.value if plan.stage else None,
             "number": step.number,
-            "state": StepState.QUEUED.value,
+            "state": _first_state(step).value,
             "priority": step.priority,
             "payload": step.payload,
+            "error_code": parked.code if parked else None,
+            "error": parked.message if parked else None,
             "seq": seq,
             "created_at": self.now,
         }
@@ -171,6 +177,7 @@ class OpenJob:
         planned = plan(self.job, self._steps())
         if planned.steps and self.state is not JobState.CANCELLING:
             self.add_steps(planned)
+            self._stay_open(Counter(_first_state(step) for step in planned.steps))
         else:
             self._end(counts, is_whole=not planned.steps)
 
@@ -192,6 +199,16 @@ class OpenJob:
         else:
             self.move(JobState.WAITING)
             self.tell_problem(self._worst_problem(StepState.WAITING))
+            self.row["stage"] = self._stage_of_waiting()
+
+    def _stage_of_waiting(self) -> str | None:
+        """A stage may have been gone back to, and what waits is in the one after it."""
+        table = schema.steps
+        query = select(table.c.stage).where(
+            table.c.job_id == self.row["id"], table.c.state == StepState.WAITING.value
+        )
+        stage: str | None = self.connection.execute(query.limit(1)).scalar()
+        return stage
 
     def tell_problem(self, problem: Problem | None) -> None:
         """Say why the job failed or waits."""
@@ -221,7 +238,8 @@ class OpenJob:
             return JobState.COMPLETED
         if self.state is JobState.CANCELLING or counts.get(StepState.CANCELLED):
             return JobState.CANCELLED
-        return JobState.PARTIAL if self._has_results() else JobState.FAILED
+        is_partial = counts.get(StepState.UNKNOWN) or self._has_results()
+        return JobState.PARTIAL if is_partial else JobState.FAILED
 
     def _has_results(self) -> bool:
         """Whether a step of the stage that the job ended in has completed."""
@@ -276,6 +294,10 @@ class OpenJob:
         """Write the row, and have followers told once it is committed."""
         self.connection.info.setdefault("changed", set()).add(self.row["id"])
         _SAVE.run(self.connection, self.row)
+
+
+def _first_state(step: NewStep) -> StepState:
+    return StepState.WAITING if step.waits_for else StepState.QUEUED
 
 
 def json_or_none(value: Any) -> str | None:

@@ -1,25 +1,24 @@
 """What a session may have done to its jobs. Each order is one transaction."""
 
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, func, select, text
 
-from komadori.domain.ids import JobId, SessionId, new_id
-from komadori.domain.requests import SEED_MAX, PanelRequest, parse_storyboard, wish
+from komadori.domain.backends import AUTO
+from komadori.domain.ids import JobId, SessionId
+from komadori.domain.requests import PanelRequest, parse_storyboard, wish
 from komadori.domain.states import JobKind, JobState, StepKind, StepState
-from komadori.domain.story import Character, Drawing
+from komadori.domain.story import Drawing
 from komadori.domain.work import PlanJob, panel_slot
-from komadori.errors import NotFound, RequestRejected, invalid_field
+from komadori.errors import NotFound, RequestRejected
 from komadori.queue import schema
 from komadori.queue.artifact_rows import make_current
+from komadori.queue.desk import Desk, checked_seed, own_references, require_provider, title_of
 from komadori.queue.open_job import UNFINISHED, OpenJob
 from komadori.queue.store import Store
 
-KEY_MAX_CHARS = 200
-TITLE_CHARS = 80
+_SURE = tuple(state for state in UNFINISHED if state != StepState.UNKNOWN)
 _FORGET_KEY = text("UPDATE jobs SET idempotency_key = NULL WHERE id = :id")
 _PARKED = (StepState.QUEUED.value, StepState.WAITING.value)
 
@@ -28,6 +27,7 @@ class Orders:
     """Synchronous and quick. `ring` is told how many steps have come into the lane."""
 
     def __init__(self, store: Store, plan: PlanJob, ring: Callable[[int], None]) -> None:
+        self.desk = Desk(store, plan, ring)
         self._store = store
         self._plan = plan
         self._ring = ring
@@ -39,16 +39,16 @@ class Orders:
         request = parse_storyboard(dict(data))
         values = {
             "kind": JobKind.STORYBOARD.value,
-            "title": _title(request.story),
+            "title": title_of(request.story),
             "request": request.model_dump(mode="json"),
             "steps_planned": 1 + request.panels,
         }
-        return self._submit(
-            session,
-            values,
-            key,
-            lambda connection: _own_references(connection, session, request.characters),
-        )
+
+        def check(connection: Connection) -> None:
+            own_references(connection, session, request.characters)
+            require_provider(connection, request.provider)
+
+        return self.desk.submit(session, values, key, check)
 
     def redo_panel(
         self,
@@ -64,71 +64,32 @@ class Orders:
         wanted = wish(wanted)
         with self._store.read() as connection:
             drawing = _drawing(connection, session, job_id, panel)
-        change = {"modification": wanted, "seed": _seed(seed)}
+            provider = _request_of(connection, job_id).get("provider", AUTO)
+        change = {"modification": wanted, "seed": checked_seed(seed)}
         request = PanelRequest(
-            job_id=job_id, panel=panel, drawing=drawing.model_copy(update=change)
+            job_id=job_id,
+            panel=panel,
+            drawing=drawing.model_copy(update=change),
+            provider=provider,
         )
         values = {
             "kind": JobKind.PANEL.value,
-            "title": _title(wanted),
+            "title": title_of(wanted),
             "request": request.model_dump(mode="json"),
             "target": job_id,
         }
 
         def show_on_target(connection: Connection) -> None:
-            target = self._shown(connection, session, job_id)
+            target = self.desk.shown(connection, session, job_id)
             target.note("redo_submitted", number=panel)
             target.save()
 
-        return self._submit(session, values, key, show_on_target)
-
-    def _submit(
-        self,
-        session: SessionId,
-        values: Mapping[str, Any],
-        key: str | None,
-        check: Callable[[Connection], None],
-    ) -> JobId:
-        key = _checked_key(key)
-        try:
-            with self._store.write() as connection:
-                if key and (known := _job_of_key(connection, session, key, values)):
-                    return known
-                check(connection)
-                job = self._insert(connection, session, {**values, "idempotency_key": key})
-                new_steps = job.row["steps_total"]
-        except IntegrityError:  # the same key came in at the same moment
-            with self._store.read() as connection:
-                known = _job_of_key(connection, session, key or "", values)
-            if known is None:
-                raise
-            return known
-        self._ring(new_steps)
-        return JobId(job.row["id"])
-
-    def _insert(
-        self, connection: Connection, session: SessionId, values: Mapping[str, Any]
-    ) -> OpenJob:
-        now = self._store.now(connection)
-        job_id = JobId(new_id())
-        state = JobState.QUEUED.value
-        connection.execute(
-            insert(schema.jobs).values(
-                **values, id=job_id, session_id=session, state=state, created_at=now
-            )
-        )
-        job = OpenJob.lock(connection, job_id, now)
-        if job is None:
-            raise LookupError(job_id)
-        job.note("submitted")
-        job.add_steps(self._plan(job.job, ()))
-        job.save()
-        return job
+        return self.desk.submit(session, values, key, show_on_target)
 
     def cancel(self, session: SessionId, job_id: JobId) -> None:
         """Cancel a job; see Jobs.cancel."""
         with self._store.write() as connection:
-            job = self._owned(connection, session, job_id)
+            job = self.desk.owned(connection, session, job_id)
             self._cancel(job)
             job.save()
 
@@ -140,17 +101,19 @@ class Orders:
         job.change_steps(schema.steps.c.state.in_(_PARKED), StepState.CANCELLED, ended_at=job.now)
         job.settle(self._plan)
 
-    def retry(self, session: SessionId, job_id: JobId) -> None:
+    def retry(self, session: SessionId, job_id: JobId, *, resend: bool = False) -> None:
         """Make what is missing; see Jobs.retry."""
+        missing = UNFINISHED if resend else _SURE
         with self._store.write() as connection:
-            job = self._shown(connection, session, job_id)
+            job = self.desk.shown(connection, session, job_id)
             _refuse_retry(job)
+            _refuse_resend(job, missing)
             job.move(JobState.QUEUED)
-            job.note("retried")
+            job.note("resent" if resend else "retried")
             job.tell_problem(None)
             job.row["started_at"] = None  # its time is that of this run, without the pause
             job.change_steps(
-                schema.steps.c.state.in_(UNFINISHED),
+                schema.steps.c.state.in_(missing),
                 StepState.QUEUED,
                 failures=0,
                 deaths=0,
@@ -167,7 +130,7 @@ class Orders:
     def delete(self, session: SessionId, job_id: JobId) -> None:
         """Hide a job and stop it, with the redos that are meant for it."""
         with self._store.write() as connection:
-            job = self._owned(connection, session, job_id)
+            job = self.desk.owned(connection, session, job_id)
             self._cancel(job)
             if job.row["deleted_at"] is None:
                 job.row["deleted_at"] = job.now
@@ -183,7 +146,7 @@ class Orders:
     def undelete(self, session: SessionId, job_id: JobId) -> None:
         """Bring a deleted job back."""
         with self._store.write() as connection:
-            job = self._owned(connection, session, job_id)
+            job = self.desk.owned(connection, session, job_id)
             if job.row["deleted_at"] is not None:
                 job.row["deleted_at"] = None
                 job.note("undeleted")
@@ -192,33 +155,11 @@ class Orders:
     def restore(self, session: SessionId, job_id: JobId, panel: int, version: int) -> None:
         """Make an older version current again."""
         with self._store.write() as connection:
-            job = self._owned(connection, session, job_id)
+            job = self.desk.owned(connection, session, job_id)
             if not make_current(job, panel_slot(panel), version):
                 raise NotFound("version", version)
             job.note("restored", number=panel, version=version)
             job.save()
-
-    def _shown(self, connection: Connection, session: SessionId, job_id: JobId) -> OpenJob:
-        job = self._owned(connection, session, job_id)
-        if job.row["deleted_at"] is not None:
-            raise NotFound("job", job_id)
-        return job
-
-    def _owned(self, connection: Connection, session: SessionId, job_id: JobId) -> OpenJob:
-        job = OpenJob.lock(connection, job_id, self._store.now(connection))
-        if job is None or job.row["session_id"] != session:
-            raise NotFound("job", job_id)
-        return job
-
-
-def _title(text: str) -> str:
-    """Return the first line, cut at the end of a word when it is long."""
-    line = text.split("\n", 1)[0].strip()
-    if len(line) <= TITLE_CHARS:
-        return line
-    head = line[:TITLE_CHARS]
-    words, _, _ = head.rpartition(" ")
-    return f"{words or head}…"
 
 
 def _refuse_retry(job: OpenJob) -> None:
@@ -230,62 +171,27 @@ def _refuse_retry(job: OpenJob) -> None:
         raise RequestRejected("Nothing is missing: the job is complete.", code="nothing_missing")
 
 
-def _checked_key(key: str | None) -> str | None:
-    if key is not None and not isinstance(key, str):
-        raise invalid_field("idempotency_key", "it must be text")
-    if key is not None and len(key) > KEY_MAX_CHARS:
-        raise invalid_field("idempotency_key", f"at most {KEY_MAX_CHARS} characters are allowed")
-    return key or None
-
-
-def _job_of_key(
-    connection: Connection, session: SessionId, key: str, values: Mapping[str, Any]
-) -> JobId | None:
-    jobs = schema.jobs
-    query = select(jobs.c.id, jobs.c.kind, jobs.c.request).where(
-        jobs.c.session_id == session, jobs.c.idempotency_key == key
+def _refuse_resend(job: OpenJob, missing: Sequence[str]) -> None:
+    """Refuse where nothing is missing but what was sent already."""
+    table = schema.steps
+    query = select(table.c.state, func.count()).where(
+        table.c.job_id == job.row["id"], table.c.state.in_(UNFINISHED)
     )
-    known = connection.execute(query).one_or_none()
-    if known is None:
-        return None
-    if known.kind != values["kind"] or _asked(known.request) != _asked(values["request"]):
+    counts = {row[0]: row[1] for row in job.connection.execute(query.group_by(table.c.state))}
+    unknown = counts.get(StepState.UNKNOWN.value, 0)
+    if unknown and not any(counts.get(state) for state in missing):
         raise RequestRejected(
-            "idempotency_key: it was used for another request. Take a new key for a new request.",
-            code="key_used",
+            f"{unknown} requests were sent and not answered: they may have been made, and be paid. "
+            "Nothing else is missing. To send them again, say so (resend_unknown).",
+            code="resend_needed",
+            count=unknown,
         )
-    return JobId(known.id)
 
 
-def _asked(request: Mapping[str, Any]) -> Any:
-    """What somebody asked for, without what we added: ids of uploads, and the seed of a redo."""
-    if "drawing" in request:
-        return request["job_id"], request["panel"], request["drawing"]["modification"]
-    cast = [(one["name"], one["description"]) for one in request["characters"]]
-    return request["story"], request["panels"], request["style"], cast
-
-
-def _seed(seed: int | None) -> int:
-    if seed is None:
-        return secrets.randbelow(SEED_MAX + 1)
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:
-        raise invalid_field("seed", f"it must be a whole number from 0 to {SEED_MAX}")
-    return seed
-
-
-def _own_references(
-    connection: Connection, session: SessionId, cast: tuple[Character, ...]
-) -> None:
-    table = schema.artifacts
-    wanted = {one.reference: one.name for one in cast if one.reference is not None}
-    query = select(table.c.id).where(table.c.id.in_(list(wanted)), table.c.session_id == session)
-    found = set(connection.execute(query).scalars())
-    for reference, name in wanted.items():
-        if reference not in found:
-            raise RequestRejected(
-                f"The reference picture of {name!r} is not in this session. Upload it again.",
-                code="reference_not_found",
-                name=name,
-            )
+def _request_of(connection: Connection, job_id: JobId) -> Mapping[str, Any]:
+    query = select(schema.jobs.c.request).where(schema.jobs.c.id == job_id)
+    request: Mapping[str, Any] = connection.execute(query).scalar_one()
+    return request
 
 
 def _drawing(connection: Connection, session: SessionId, job_id: JobId, panel: int) -> Drawing:

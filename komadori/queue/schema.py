@@ -68,6 +68,8 @@ jobs = Table(
     Column("steps_done", Integer, nullable=False, server_default=text("0")),
     Column("steps_failed", Integer, nullable=False, server_default=text("0")),
     Column("source", String(16)),
+    Column("provider", String(40), nullable=False, server_default=text("''")),
+    Column("picked", Integer),
     Column("error_code", String(32)),
     Column("error", Text),
     Column("seq", Integer, nullable=False, server_default=text("0")),
@@ -115,6 +117,7 @@ steps = Table(
     Column("error_code", String(32)),
     Column("error", Text),
     Column("timings", JsonText),
+    Column("making", JsonText),
     Column("seq", Integer, nullable=False, server_default=text("0")),
     Column("created_at", Float(53), nullable=False),
     Column("started_at", Float(53)),
@@ -149,7 +152,9 @@ attempts = Table(
     Column("job_id", String(32), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("number", Integer, nullable=False),
-    Column("outcome", String(16), nullable=False),  # completed, failed, cancelled, released, died
+    # completed, failed, unknown, waited, cancelled, released, died
+    Column("outcome", String(16), nullable=False),
+    Column("provider", String(40), nullable=False, server_default=text("''")),
     Column("error", Text),
     Column("host", String(200)),
     Column("pid", Integer),
@@ -158,7 +163,49 @@ attempts = Table(
     Column("started_at", Float(53)),
     Column("ended_at", Float(53), nullable=False),
     Index("ix_attempts_job", "job_id", "seq"),
-    Index("ix_attempts_history", "kind", "outcome", "ended_at"),
+    Index("ix_attempts_history", "kind", "provider", "outcome", "ended_at"),
+)
+
+_OPEN = text("state IN ('sending', 'accepted')")
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("step_id", String(32), ForeignKey("steps.id"), nullable=False),
+    Column("job_id", String(32), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("provider", String(40), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("size_band", String(16), nullable=False),
+    Column("reference_count", Integer, nullable=False),
+    Column("is_paid", Boolean, nullable=False),
+    Column("price", JsonText),
+    Column("timeout_s", Float(53), nullable=False),
+    Column("state", String(16), nullable=False),  # see CallState
+    Column("ticket", JsonText),
+    Column("file", JsonText),
+    Column("file_id", String(32)),
+    Column("message", Text),
+    Column("seconds", Float(53)),
+    Column("started_at", Float(53), nullable=False),
+    Column("ended_at", Float(53)),
+    Index("ix_calls_step", "step_id", "started_at"),
+    Index("ix_calls_job", "job_id"),
+    Index("ix_calls_runs", "provider", "model", "ended_at"),
+    Index("ix_calls_file", "file_id"),
+    Index("ix_calls_open", "provider", sqlite_where=_OPEN, postgresql_where=_OPEN),
+)
+
+providers = Table(
+    "providers",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("facts", JsonText),  # none: somebody asked it, and nobody has told of it yet
+    Column("place", Integer, nullable=False, server_default=text("0")),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("rest_until", Float(53)),
+    Column("rest_reason", Text, nullable=False, server_default=text("''")),
 )
 
 events = Table(

@@ -1,16 +1,19 @@
 """Rows to what a follower sees: folded once, then only what has changed is read."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
+from komadori.domain.backends import Price
 from komadori.domain.ids import ArtifactId, JobId
+from komadori.domain.making import Making, Span
 from komadori.domain.states import FINAL_JOB_STATES, JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.story import Panel
 from komadori.domain.view import Frame, JobView, PanelView, Problem, StepView
-from komadori.domain.work import panel_slot
+from komadori.domain.work import panel_slot, slot_of
 from komadori.queue import schema
 from komadori.queue.forecast import Forecast
 
@@ -52,14 +55,17 @@ class JobFold:
         steps = sorted(self._steps.values(), key=lambda row: (row["created_at"], row["number"]))
         kept, current = self._versions()
         pictures = {slot: row["id"] for slot, row in current.items()}
+        making = {row["id"]: _making(row) for row in steps}
         return _job_view(
             job,
             frames=tuple(
-                frame_of(row, pictures.get(panel_slot(row["number"])))
+                frame_of(row, pictures.get(slot_of(StepKind(row["kind"]), row["number"])))
                 for row in steps
-                if row["kind"] == StepKind.PANEL
+                if StepKind(row["kind"]).draws
             ),
-            steps=tuple(_step_view(row) for row in steps),
+            steps=tuple(_step_view(row, making[row["id"]]) for row in steps),
+            cost=_cost(made for made in making.values() if made),
+            picked=_picked(job, steps),
             panels=tuple(
                 self._panel_view(row, kept, current) for row in steps if _draws_panel(job, row)
             ),
@@ -107,6 +113,8 @@ def summary(job: RowMapping, frames: tuple[Frame, ...], forecast: Forecast) -> J
         frames=frames,
         steps=(),
         panels=(),
+        cost=(),
+        picked=job["picked"],
         request={},
         done=job["steps_done"],
         planned=max(job["steps_total"], job["steps_planned"]),
@@ -120,6 +128,8 @@ def _job_view(
     frames: tuple[Frame, ...],
     steps: tuple[StepView, ...],
     panels: tuple[PanelView, ...],
+    cost: tuple[Price, ...],
+    picked: int | None,
     request: Mapping[str, Any],
     done: float,
     planned: int,
@@ -148,6 +158,9 @@ def _job_view(
         deleted=job["deleted_at"] is not None,
         target=job["target"],
         request=request,
+        provider=job["provider"],
+        cost=cost,
+        picked=picked,
         source=job["source"],
         frames=frames,
         steps=steps,
@@ -157,12 +170,21 @@ def _job_view(
 
 
 def frame_of(step: RowMapping, current: ArtifactId | None) -> Frame:
-    """Return a panel step's number, state and picture: the current one, else what it has drawn."""
-    drawn = (step["result"] or {}).get("picture")
-    return Frame(number=step["number"], state=StepState(step["state"]), picture=current or drawn)
+    """Return a step's number, state and picture: the current one, else what it has drawn."""
+    return Frame(
+        kind=StepKind(step["kind"]),
+        number=step["number"],
+        state=StepState(step["state"]),
+        picture=current or _drawn(step),
+    )
 
 
-def _step_view(row: RowMapping) -> StepView:
+def _drawn(step: RowMapping) -> ArtifactId | None:
+    picture: ArtifactId | None = (step["result"] or {}).get("picture")
+    return picture
+
+
+def _step_view(row: RowMapping, making: Making | None) -> StepView:
     return StepView(
         id=row["id"],
         kind=StepKind(row["kind"]),
@@ -174,8 +196,48 @@ def _step_view(row: RowMapping) -> StepView:
         problem=_problem(row),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
-        timings=row["timings"] or {},
+        spans=spans_of(row["timings"]),
+        making=making,
+        picture=_drawn(row),
     )
+
+
+def spans_of(timings: Any) -> tuple[Span, ...]:
+    """Return the timed parts of an attempt. Older rows have seconds by stage, one after another."""
+    if not isinstance(timings, Mapping):
+        return tuple(Span.model_validate(span) for span in timings or ())
+    starts = accumulate(timings.values(), initial=0.0)
+    return tuple(
+        Span(stage=stage, start=start, seconds=seconds)
+        for (stage, seconds), start in zip(timings.items(), starts, strict=False)
+    )
+
+
+def _making(row: RowMapping) -> Making | None:
+    return Making.model_validate(row["making"]) if row["making"] else None
+
+
+def _cost(makings: Iterable[Making]) -> tuple[Price, ...]:
+    """Add up what pictures have cost, by currency."""
+    sums: dict[str, float] = {}
+    for making in makings:
+        if making.cost is not None:
+            known = sums.get(making.cost.currency, 0.0)
+            sums[making.cost.currency] = known + making.cost.amount
+    return tuple(
+        Price(amount=round(amount, 6), currency=currency) for currency, amount in sums.items()
+    )
+
+
+def _picked(job: RowMapping, steps: Sequence[RowMapping]) -> int | None:
+    """Return the candidate that was chosen; where there is but one picture, it is that one."""
+    made: list[int] = [
+        row["number"]
+        for row in steps
+        if row["kind"] == StepKind.FRAME and row["state"] == StepState.COMPLETED
+    ]
+    picked: int | None = job["picked"]
+    return made[0] if picked is None and len(made) == 1 else picked
 
 
 def _problem(row: RowMapping) -> Problem | None:

@@ -5,22 +5,41 @@ import faulthandler
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from komadori.domain.making import Making, Span
 from komadori.domain.states import Lane
 from komadori.domain.view import Problem
 from komadori.domain.work import FileStore, RunStep, StepResult
-from komadori.errors import BackendRefused, KomadoriError, LeaseLost
+from komadori.errors import (
+    BackendBusy,
+    BackendDown,
+    BackendRefused,
+    KomadoriError,
+    LeaseLost,
+    NotFetchedYet,
+    OutcomeUnknown,
+)
 from komadori.logs import working_on
+from komadori.queue.calls import StepCalls
 from komadori.queue.context import WorkerContext
 from komadori.queue.heart import Heart
 from komadori.queue.ledger import Claim, Ending, Ledger
 
 log = logging.getLogger(__name__)
 
+_OUTCOMES: dict[type[BaseException], str] = {BackendBusy: "waited", OutcomeUnknown: "unknown"}
+_CODES: dict[type[BaseException], str] = {
+    BackendRefused: "refused",
+    BackendBusy: "provider_busy",
+    BackendDown: "provider_down",
+    NotFetchedYet: "not_fetched",
+    OutcomeUnknown: "unknown_outcome",
+}
 _AGAIN_S = 0.5
 _ARM_EVERY_S = 0.5
 
@@ -48,6 +67,8 @@ class StepWorker:
         self._run_step = run
         self._limits = limits
         self._heart = Heart(ledger)
+        # What a step tells of its requests must be stored before it goes on; the loop goes on.
+        self._book = ThreadPoolExecutor(1, thread_name_prefix="calls")
         # One loop for all steps: asyncio.run would make one for each and meddle with SIGINT.
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[StepResult] | None = None
@@ -96,7 +117,7 @@ class StepWorker:
 
     def _attempt(self, claim: Claim) -> Ending | None:
         """Run the step; None when it was taken away meanwhile."""
-        context = WorkerContext(claim.job, claim.step, self._files, self._heart.report)
+        context = self._context(claim)
         self._why = None
         self._heart.hold(claim, self._stop_step)
         self._arm()
@@ -104,10 +125,24 @@ class StepWorker:
             return self._ended(self._loop.run_until_complete(self._limited(context)), context)
         except (asyncio.CancelledError, Exception) as exc:  # noqa: BLE001  # the task's boundary
             # A cancel that nobody here asked for is the step's own failure.
-            return self._stopped(context) if self._why else self._failed(exc, context.timings)
+            return (
+                self._stopped(context)
+                if self._why
+                else self._failed(exc, context.spans, context.making)
+            )
         finally:
             self._heart.let_go()
             self._task = None
+
+    def _context(self, claim: Claim) -> WorkerContext:
+        return WorkerContext(
+            claim.job,
+            claim.step,
+            files=self._files,
+            calls=StepCalls(self.ledger.store, self._book, claim.step, token=claim.token),
+            report=self._heart.report,
+            describe=self._heart.describe,
+        )
 
     async def _limited(self, context: WorkerContext) -> StepResult:
         self._task = asyncio.current_task()
@@ -124,28 +159,34 @@ class StepWorker:
             task.get_loop().call_soon_threadsafe(task.cancel)
 
     def _ended(self, result: StepResult, context: WorkerContext) -> Ending:
-        return Ending(outcome="completed", result=result, timings=context.timings)
+        return Ending(
+            outcome="completed", result=result, spans=context.spans, making=context.making
+        )
 
     def _stopped(self, context: WorkerContext) -> Ending | None:
         if self._why == "lost":
             log.warning("step lost: another worker has it")
             return None
-        return Ending(outcome=self._why or "released", timings=context.timings)
+        return Ending(outcome=self._why or "released", spans=context.spans, making=context.making)
 
-    def _failed(self, exc: BaseException, timings: Mapping[str, float]) -> Ending:
-        may_retry = not isinstance(exc, BackendRefused)
-        log.warning("step failed: reason=%r", exc, exc_info=not isinstance(exc, KomadoriError))
-        problem = self._problem(exc)
-        return Ending(outcome="failed", problem=problem, may_retry=may_retry, timings=timings)
+    def _failed(self, exc: BaseException, spans: Sequence[Span], making: Making | None) -> Ending:
+        outcome = _OUTCOMES.get(type(exc), "failed")
+        log.warning("step %s: reason=%r", outcome, exc, exc_info=not isinstance(exc, KomadoriError))
+        return Ending(
+            outcome=outcome,
+            problem=self._problem(exc),
+            may_retry=not isinstance(exc, BackendRefused),
+            retry_after_s=exc.retry_after_s if isinstance(exc, BackendBusy) else None,
+            spans=spans,
+            making=making,
+        )
 
     def _problem(self, exc: BaseException) -> Problem:
         if isinstance(exc, TimeoutError):
             message = f"It was stopped after {self._limits.soft_s:g} s without an end."
             return Problem(code="time_limit", message=message)
-        if isinstance(exc, BackendRefused):
-            return Problem(code="refused", message=str(exc))
         if isinstance(exc, KomadoriError):
-            return Problem(code="failed", message=str(exc))
+            return Problem(code=_CODES.get(type(exc), "failed"), message=str(exc))
         # The text of a foreign error may hold paths or secrets: the log has it.
         message = f"Something went wrong inside ({type(exc).__name__}); the log tells more."
         return Problem(code="internal", message=message)
@@ -164,7 +205,8 @@ class StepWorker:
                 if ending.outcome == "failed":
                     raise  # even a failure cannot be planned on: the reaper ends it
                 self._forget_files(ending)
-                ending = self._failed(exc, ending.timings)  # the plan or the result is at fault
+                # The plan or the result is at fault.
+                ending = self._failed(exc, ending.spans, ending.making)
             except SQLAlchemyError as exc:
                 log.warning("result not written yet: reason=%s", exc)
                 if self.is_stopping or time.monotonic() > until:

@@ -1,17 +1,22 @@
 """What an API caller sent, field by field: the right type, or a sentence on what is allowed."""
 
+import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from komadori.domain.ids import JobId
+from komadori.domain.requests import SEED_MAX, SIDE_MAX, SIDE_MIN
 from komadori.errors import NotFound, RequestRejected, invalid_field
-from komadori.queue.orders import KEY_MAX_CHARS
+from komadori.queue.desk import KEY_MAX_CHARS
 
 OFFSET_MAX = 10_000_000
 _JOB_ID_MAX_CHARS = 80
-_PANEL_MAX = 10_000  # the storyboard knows how many it has; a store cannot look for any number
+_NUMBER_MAX = 10_000  # the job knows how many it has; a store cannot look for any number
+
+_SIZE = re.compile(r"([0-9]{1,5})[x×]([0-9]{1,5})", re.ASCII)
+_PROVIDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -36,9 +41,89 @@ def panel_number(value: object) -> int:
     """Return what can be the number of a panel."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong("panel", value, "a panel's number; panels are numbered from 1")
-    if not 1 <= value <= _PANEL_MAX:
-        raise invalid_field(
-            "panel", f"there is no panel {str(value)[:40]}; they are numbered from 1"
+    return _numbered("panel", value)
+
+
+def seed(value: object) -> int | None:
+    """Return the number that chance begins with; None stands for a new one."""
+    return None if value is None else whole_number(value, "seed", least=0, most=SEED_MAX)
+
+
+def draft_number(value: object) -> int | None:
+    """Return what can be the number of a draft; None stands for the newest."""
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong("draft", value, "a draft's number; drafts are numbered from 1")
+    return _numbered("draft", value)
+
+
+def candidate_number(value: object) -> int:
+    """Return what can be the number of a picture of a frame job."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong("number", value, "a picture's number; pictures are numbered from 1")
+    return _numbered("number", value)
+
+
+def flag(value: object, field: str) -> bool:
+    """Return yes or no."""
+    if not isinstance(value, bool):
+        raise _wrong(field, value, "true or false")
+    return value
+
+
+def size(value: object) -> tuple[int, int]:
+    """Return width and height in pixels."""
+    allowed = f"width x height, each {SIDE_MIN} to {SIDE_MAX} pixels, for example '1280x720'"
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise _wrong("size", value, allowed)
+    width, height = int(found[1]), int(found[2])
+    if not (SIDE_MIN <= width <= SIDE_MAX and SIDE_MIN <= height <= SIDE_MAX):
+        raise invalid_field("size", f"{width}x{height} is out of range; needed is {allowed}")
+    return width, height
+
+
+def provider(value: object) -> str:
+    """Return what can be a provider's name. Whether there is one of this name, the queue knows."""
+    allowed = "'auto' or a name that providers returned"
+    if not isinstance(value, str) or not _PROVIDER.fullmatch(value):
+        raise _wrong("provider", value, allowed)
+    return value
+
+
+def one_of(value: object, field: str, choices: Sequence[str]) -> str | None:
+    """Return one of the words; None stands for none of them."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or value not in choices:
+        raise _wrong(field, value, f"null or one of {', '.join(choices)}")
+    return value
+
+
+def names(value: object, field: str) -> list[str] | None:
+    """Return a list of names; None stands for all that there are."""
+    if value is None:
+        return None
+    allowed = "a list of names, or null for all of them"
+    if not isinstance(value, list | tuple):
+        raise _wrong(field, value, allowed)
+    for index, name in enumerate(value):
+        if not isinstance(name, str):
+            raise _wrong(f"{field}.{index}", name, "a name")
+    return [name.strip() for name in value]
+
+
+def picture(value: object, field: str) -> Mapping[str, Any] | None:
+    """Return a file that the client has uploaded; None stands for none."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise RequestRejected(
+            f"{field}: a picture is needed, uploaded with handle_file('picture.png'); "
+            "a text or another value is not taken.",
+            code="not_uploaded",
+            field=field,
         )
     return value
 
@@ -77,7 +162,9 @@ def objects(value: object, field: str, *, known: Iterable[str]) -> list[dict[str
 def job_id(value: object) -> JobId:
     """Return a job's id. What cannot be one does not exist."""
     if not isinstance(value, str) or not value:
-        raise _wrong("job_id", value, "the id that create_storyboard or list_jobs returned")
+        raise _wrong(
+            "job_id", value, "the id that create_storyboard, create_frame or list_jobs returned"
+        )
     if len(value) > _JOB_ID_MAX_CHARS or not value.isalnum():
         raise NotFound("job", value)
     return JobId(value)
@@ -102,6 +189,15 @@ def idempotency_key(value: object) -> str | None:
             "idempotency_key", f"it has {len(value):,} characters; needed is {allowed}"
         )
     return _without_controls(value, "idempotency_key")
+
+
+def _numbered(field: str, value: int) -> int:
+    if not 1 <= value <= _NUMBER_MAX:
+        what = "picture" if field == "number" else field
+        raise invalid_field(
+            field, f"there is no {what} {str(value)[:40]}; they are numbered from 1"
+        )
+    return value
 
 
 def _without_controls(value: str, field: str) -> str:

@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 from sqlalchemy import insert, select, text, update
 
+from komadori.domain.files import StoredFile
 from komadori.domain.ids import ArtifactId, JobId, SessionId, new_id
 from komadori.domain.states import JobState, Lane, StepKind, StepState
 from komadori.domain.story import Panel, Scene, Setting, Shot, Storyboard
 from komadori.domain.view import Problem
-from komadori.domain.work import NewArtifact, StepResult, StoredFile
+from komadori.domain.work import NewArtifact, StepResult
 from komadori.pipeline.artifacts import LocalFiles
 from komadori.pipeline.plans import Plans
 from komadori.queue import schema

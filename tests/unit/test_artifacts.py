@@ -14,7 +14,8 @@ from PIL import Image
 
 from komadori.domain.ids import ArtifactId
 from komadori.errors import RequestRejected
-from komadori.pipeline.artifacts import BYTES_MAX, SIDE_MAX, LocalFiles
+from komadori.domain.requests import SIDE_MAX
+from komadori.pipeline.artifacts import BYTES_MAX, LocalFiles
 from tests.unit.conftest import picture
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)

@@ -1,7 +1,9 @@
 """The sketch backend: the picture follows the words; the same drawing gives the same bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from komadori.backends.images.protocol import PictureOrder, Reference, ReferenceRole
 from komadori.backends.images.sketch import SketchBackend
 from komadori.backends.images.sketch.colouring import (
     BLACK_HAIR,
@@ -81,8 +84,52 @@ def a_drawing(
     )
 
 
+class QuietErrand:
+    """Listens to nothing: a sketch asks nothing of its errand, and sends nothing."""
+
+    timeout_s = 0.0
+    ticket = None
+
+    def report(self, fraction: float, message: str = "") -> None:
+        pass
+
+    def timed(self, stage: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def span(self, stage: str, began: float, ended: float) -> None:
+        raise AssertionError("nobody else times a sketch")
+
+    async def sending(self) -> None:
+        raise AssertionError("a sketch sends nothing")
+
+    async def accepted(self, ticket: Mapping[str, Any]) -> None:
+        raise AssertionError("a sketch has nothing to fetch")
+
+
+def an_order(
+    drawing: Drawing, references: Mapping[str, bytes], *, is_draft: bool = False
+) -> PictureOrder:
+    return PictureOrder(
+        drawing=drawing,
+        prompt="",
+        references=tuple(
+            Reference(
+                role=ReferenceRole.CHARACTER if name else ReferenceRole.SCENE,
+                name=name,
+                data=data,
+                media_type="image/png",
+            )
+            for name, data in references.items()
+        ),
+        seed=drawing.seed,
+        width=drawing.width,
+        height=drawing.height,
+        is_draft=is_draft,
+    )
+
+
 async def drawn(drawing: Drawing, references: dict[str, bytes] | None = None) -> bytes:
-    return await SketchBackend().draw(drawing, references or {}, lambda _fraction, _message: None)
+    return await SketchBackend().draw(an_order(drawing, references or {}), QuietErrand())
 
 
 async def pixels(drawing: Drawing, references: dict[str, bytes] | None = None) -> np.ndarray:
@@ -131,7 +178,9 @@ async def test_any_size_is_honoured(size: tuple[int, int]) -> None:
 async def test_progress_is_reported_from_nothing_to_done() -> None:
     seen: list[float] = []
 
-    await SketchBackend().draw(a_drawing(), {}, lambda fraction, _message: seen.append(fraction))
+    errand = QuietErrand()
+    errand.report = lambda fraction, message="": seen.append(fraction)  # type: ignore[method-assign]
+    await SketchBackend().draw(an_order(a_drawing(), {}), errand)
 
     assert seen == sorted(seen)
     assert (seen[0], seen[-1], len(seen) >= 4) == (0.0, 1.0, True)

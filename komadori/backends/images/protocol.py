@@ -1,27 +1,94 @@
-"""The one protocol of everything that can draw a panel."""
+"""The one protocol of everything that can draw a picture."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
 
+from komadori.domain.backends import BackendFacts
 from komadori.domain.story import Drawing
 
-Report = Callable[[float, str], None]
-"""Takes how far the drawing is (0 to 1) and what is being done."""
+
+class ReferenceRole(StrEnum):
+    """What a reference picture is a reference for."""
+
+    SCENE = "scene"
+    CHARACTER = "character"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A picture to go by, encoded. `name` is the character's; else it is empty."""
+
+    role: ReferenceRole
+    name: str = ""
+    data: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureOrder:
+    """One picture to make.
+
+    `drawing` is what is to be seen, as values; `prompt` says the same in words, and speaks of
+    `references` in their order ("image 1 is the place"). Sizes in pixels.
+    """
+
+    drawing: Drawing
+    prompt: str
+    references: tuple[Reference, ...]
+    seed: int
+    width: int
+    height: int
+    is_draft: bool = False
+
+
+class Errand(Protocol):
+    """What a backend tells, and may ask, while it makes one picture."""
+
+    @property
+    def timeout_s(self) -> float:
+        """Seconds that the request may take as a whole, its answer included."""
+
+    @property
+    def ticket(self) -> Mapping[str, Any] | None:
+        """What `accepted` was told in an earlier attempt: fetch with it, and send nothing."""
+
+    def report(self, fraction: float, message: str = "") -> None:
+        """Tell how far it is (0 to 1), and what is being done. Cheap."""
+
+    def timed(self, stage: str) -> AbstractContextManager[None]:
+        """Time a part for the waterfall; parts may overlap."""
+
+    def span(self, stage: str, began: float, ended: float) -> None:
+        """Note a part that was timed by somebody else, in seconds of `time.perf_counter`."""
+
+    async def sending(self) -> None:
+        """Say that the request goes out now. When this returns, the intent is stored.
+
+        Raises:
+            BackendBusy: it must not go out now; the error says when.
+            LeaseLost: another worker does this step.
+        """
+
+    async def accepted(self, ticket: Mapping[str, Any]) -> None:
+        """Store how the result is fetched (a task's id, a result's address) before fetching it."""
 
 
 class ImageBackend(Protocol):
     """Draws pictures."""
 
-    name: str
+    @property
+    def facts(self) -> BackendFacts:
+        """What it is and takes, as things stand now."""
 
-    async def draw(
-        self, drawing: Drawing, references: Mapping[str, bytes], report: Report
-    ) -> bytes:
-        """Return the encoded picture (WebP, PNG or JPEG), of `drawing.width` x `drawing.height`.
-
-        `references` maps names of the cast to encoded reference pictures.
+    async def draw(self, order: PictureOrder, errand: Errand) -> bytes:
+        """Return the encoded picture (WebP, PNG or JPEG). Its size may differ from the order's.
 
         Raises:
-            BackendRefused: it will refuse this drawing again.
-            BackendDown: it did not answer; try again later.
+            BackendRefused: it will refuse this order again; the message is what it said.
+            BackendBusy: it asks to be left alone for some seconds. Nothing was made.
+            BackendDown: it did not take the request, for certain. Nothing was made.
+            OutcomeUnknown: the request went out, and what came of it is not known.
         """

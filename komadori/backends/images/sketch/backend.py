@@ -1,23 +1,25 @@
 """The image backend that is always there."""
 
 import asyncio
-from collections.abc import Mapping
 
-from komadori.backends.images.protocol import Report
+from komadori.backends.images.protocol import Errand, PictureOrder, ReferenceRole
 from komadori.backends.images.sketch.picture import Picture
 from komadori.backends.images.sketch.prints import read_prints
+from komadori.domain.backends import BackendFacts
 from komadori.domain.story import Drawing
+
+DRAFT_SCALE = 0.5
 
 
 class SketchBackend:
     """Draws storyboard sketches with Pillow: the same bytes for the same drawing on one machine."""
 
-    name = "sketch"
+    facts = BackendFacts(
+        name="sketch", label="Komadori sketch", kind="sketch", max_references=13, is_remote=False
+    )
 
-    async def draw(
-        self, drawing: Drawing, references: Mapping[str, bytes], report: Report
-    ) -> bytes:
-        """Return the panel as WebP.
+    async def draw(self, order: PictureOrder, errand: Errand) -> bytes:
+        """Return the picture as WebP; a draft in half the size.
 
         The work is done in a thread, stage by stage, so that the loop stays free and a
         cancelled task ends between two stages.
@@ -25,14 +27,31 @@ class SketchBackend:
         Raises:
             BackendRefused: a reference picture cannot be read; the message names its character.
         """
-        report(0.0, "reading the panel")
-        pictures = await asyncio.to_thread(read_prints, references)
-        picture = await asyncio.to_thread(Picture, drawing, pictures)
-        report(0.1, "drawing the place")
-        await asyncio.to_thread(picture.place)
-        report(0.5, "drawing the people")
-        await asyncio.to_thread(picture.people)
-        report(0.75, "inking")
-        data = await asyncio.to_thread(picture.encoded)
-        report(1.0, "done")
+        references = {
+            reference.name: reference.data
+            for reference in order.references
+            if reference.role is ReferenceRole.CHARACTER
+        }
+        with errand.timed("draw"):
+            errand.report(0.0, "reading the panel")
+            pictures = await asyncio.to_thread(read_prints, references)
+            picture = await asyncio.to_thread(Picture, _sized(order), pictures)
+            errand.report(0.1, "drawing the place")
+            await asyncio.to_thread(picture.place)
+            errand.report(0.5, "drawing the people")
+            await asyncio.to_thread(picture.people)
+            errand.report(0.75, "inking")
+            data = await asyncio.to_thread(picture.encoded)
+            errand.report(1.0, "done")
         return data
+
+
+def _sized(order: PictureOrder) -> Drawing:
+    if not order.is_draft:
+        return order.drawing
+    size = {"width": _half(order.width), "height": _half(order.height)}
+    return order.drawing.model_copy(update=size)
+
+
+def _half(side: int) -> int:
+    return max(round(side * DRAFT_SCALE), 32)

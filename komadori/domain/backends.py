@@ -1,0 +1,72 @@
+"""What is known of a backend: what it takes, what it costs, and why it can't be used just now."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
+BackendName = Annotated[str, StringConstraints(pattern=_NAME)]
+AUTO = "auto"
+"""In the place of a backend's name: the first one that can be used."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Price(_Value):
+    """What one picture costs. `amount` in units of `currency` (ISO 4217)."""
+
+    amount: Annotated[float, Field(ge=0)]
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
+
+
+class BackendFacts(_Value):
+    """An image backend as the page offers it, and as the pipeline prepares work for it."""
+
+    name: BackendName
+    label: str
+    kind: Literal["sketch", "http", "comfy"]
+    model: str = ""
+    is_default: bool = False
+    """Whether the settings name it: `auto` then means this one and no other."""
+    is_ready: bool = True
+    reason: str = ""
+    """Why it is not ready: "OPENAI_API_KEY is not set"."""
+    max_references: Annotated[int, Field(ge=0)] = 12
+    reference_types: tuple[str, ...] = ("image/jpeg",)
+    """Media types that it takes as references."""
+    takes_alpha: bool = False
+    """Whether transparent parts of references may stay."""
+    is_remote: bool = True
+    """Whether requests go out of this process: then references are made small, times are limited
+    and learned, and it may have to be left alone for a while."""
+    is_paid: bool = False
+    """Whether a request may cost money, so that it must never be sent twice on our own."""
+    price: Price | None = None
+    at_once: Annotated[int, Field(ge=1)] = 4
+    """How many requests may be under way at once, over all machines."""
+    fallback: tuple[BackendName, ...] = ()
+    """Backends that take over, in this order, while this one is down."""
+
+
+def is_backend_name(text: str) -> bool:
+    """Whether a text can be the name of a backend."""
+    return re.fullmatch(_NAME, text) is not None
+
+
+def auto_order(known: Sequence[BackendFacts]) -> tuple[BackendFacts, ...]:
+    """Return the backends that `auto` stands for, in the order in which they are asked.
+
+    The one that the settings name, ready or not. Where they name none, a ComfyUI comes first, then
+    HTTP providers. The sketch draws only where there is no other: a night's work should not turn
+    into sketches because a provider is away for an hour.
+    """
+    if default := [facts for facts in known if facts.is_default]:
+        return tuple(default)
+    ready = [facts for facts in known if facts.is_ready]
+    comfy = [facts for facts in ready if facts.kind == "comfy"]
+    http = [facts for facts in ready if facts.kind == "http"]
+    return tuple(comfy + http or [facts for facts in ready if facts.kind == "sketch"])

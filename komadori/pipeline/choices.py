@@ -1,0 +1,86 @@
+"""Which backend draws: the one that was asked for, and who takes over while it is down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from komadori.backends.images.protocol import ImageBackend
+from komadori.domain.backends import AUTO, BackendFacts, auto_order, is_backend_name
+from komadori.errors import BackendRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A backend, and why it is asked."""
+
+    backend: ImageBackend
+    why: str
+
+
+class Backends:
+    """All image backends of this process, in the order in which they are offered."""
+
+    def __init__(
+        self,
+        backends: Sequence[ImageBackend],
+        default: str = AUTO,
+        *,
+        faults: Mapping[str, str] | None = None,
+    ) -> None:
+        """`default`: what `auto` means; `auto` itself is the first one that is ready.
+
+        `faults`: what is wrong with those that cannot be used at all, by name.
+        """
+        self._backends = tuple(backends)
+        self._default = default
+        self._faulty = tuple(
+            BackendFacts(name=name, label=name, kind="http", is_ready=False, reason=reason)
+            for name, reason in (faults or {}).items()
+            if is_backend_name(name)
+        )
+
+    @property
+    def facts(self) -> tuple[BackendFacts, ...]:
+        """What each of them is, as things stand now."""
+        known = [*(backend.facts for backend in self._backends), *self._faulty]
+        return tuple(
+            facts.model_copy(update={"is_default": facts.name == self._default}) for facts in known
+        )
+
+    def named(self, name: str) -> ImageBackend:
+        """Return a backend. Raises BackendRefused when there is none of that name."""
+        for backend in self._backends:
+            if backend.facts.name == name:
+                return backend
+        known = ", ".join(facts.name for facts in self.facts)
+        raise BackendRefused(
+            f"There is no provider {name!r} on this machine; known are {known}. "
+            "Put its file into the folder of providers, or choose another one."
+        )
+
+    def choices(self, wanted: str) -> tuple[Choice, ...]:
+        """Return whom to ask, in this order, for a provider's name or `auto`.
+
+        Raises:
+            BackendRefused: there is none of that name, or it is not ready.
+        """
+        if wanted == AUTO and self._default == AUTO:
+            return self._automatic()
+        first = self.named(self._default if wanted == AUTO else wanted)
+        if not first.facts.is_ready:
+            raise BackendRefused(f"{first.facts.label} cannot be used: {first.facts.reason}.")
+        others = [self.named(name) for name in first.facts.fallback]
+        return (
+            Choice(first, "the settings name it" if wanted == AUTO else "asked for"),
+            *(
+                Choice(other, f"{first.facts.label} is down")
+                for other in others
+                if other.facts.is_ready
+            ),
+        )
+
+    def _automatic(self) -> tuple[Choice, ...]:
+        ready = auto_order(self.facts)
+        why = "the first one that is ready"
+        if [facts.kind for facts in ready] == ["sketch"]:
+            why = "no other provider is ready"
+        return tuple(Choice(self.named(facts.name), why) for facts in ready)

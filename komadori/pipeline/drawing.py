@@ -1,0 +1,245 @@
+"""One picture, from its drawing to the stored file: whom to ask, what to send, what came of it.
+
+Panels, drafts and frames all go this way. What an earlier attempt has left in the book of calls
+comes first: a picture that was answered is taken, one that was accepted is fetched, and nothing
+that was sent is sent again.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from komadori.backends.images.protocol import ImageBackend, PictureOrder, ReferenceRole
+from komadori.domain.calls import CallState, Intent, OpenCall
+from komadori.domain.files import StoredFile
+from komadori.domain.making import Making
+from komadori.domain.story import Drawing
+from komadori.domain.work import StepContext
+from komadori.errors import (
+    BackendBusy,
+    BackendDown,
+    BackendError,
+    BackendRefused,
+    OutcomeUnknown,
+    RequestRejected,
+)
+from komadori.pipeline.choices import Backends, Choice
+from komadori.pipeline.errand import PictureErrand
+from komadori.pipeline.fitting import fitted
+from komadori.pipeline.prompts import prompt_of
+from komadori.pipeline.references import Prepare, References, Source, read_references
+from komadori.pipeline.timeouts import Timeout, learned_timeout, size_band
+
+log = logging.getLogger(__name__)
+
+_EARLIER = "an earlier attempt had asked it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A picture that one step wants. `provider`: a name or "auto"."""
+
+    drawing: Drawing
+    provider: str
+    is_draft: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.drawing.width, self.drawing.height
+
+
+class Draw:
+    """Draws pictures by whichever backend can."""
+
+    def __init__(self, backends: Backends, prepare: Prepare, *, timeout_s: float) -> None:
+        """`timeout_s`: the most that a request may take."""
+        self._backends = backends
+        self._prepare = prepare
+        self._timeout_s = timeout_s
+
+    async def __call__(self, task: Task, context: StepContext) -> tuple[StoredFile, Making]:
+        """Return the picture as it is stored, and how it was made.
+
+        Raises:
+            BackendError: as its class says.
+        """
+        earlier = await context.calls.open()
+        if earlier is not None and earlier.file is not None:
+            return await self._found_again(task, context, earlier, earlier.file)
+        with context.timed("references"):
+            sources = await read_references(task.drawing, context)
+        if earlier is not None:
+            choice = Choice(self._backends.named(earlier.provider), _EARLIER)
+            return await self._drawn(task, context, choice, sources, earlier)
+        return await self._by_the_first(task, context, sources)
+
+    async def _found_again(
+        self, task: Task, context: StepContext, earlier: OpenCall, file: StoredFile
+    ) -> tuple[StoredFile, Making]:
+        """The picture was stored, and the worker ended before it could tell."""
+        if not context.files.path(file.id).is_file():
+            message = "The picture came, and its file is gone. It was paid if the provider asks."
+            await context.calls.ended(earlier.id, CallState.UNKNOWN, message)
+            raise OutcomeUnknown(message)
+        making = Making(
+            provider=earlier.provider,
+            label=self._label(earlier.provider),
+            model=earlier.model,
+            why=_EARLIER,
+            seed=task.drawing.seed,
+            cost=earlier.price,
+            recovered=True,
+        )
+        context.describe(making)
+        return file, making
+
+    def _label(self, provider: str) -> str:
+        labels = {facts.name: facts.label for facts in self._backends.facts}
+        return labels.get(provider, provider)
+
+    async def _by_the_first(
+        self, task: Task, context: StepContext, sources: tuple[Source, ...]
+    ) -> tuple[StoredFile, Making]:
+        """Ask one after the other until one draws; what was refused or sent ends the round."""
+        setbacks: list[BackendError] = []
+        for choice in self._backends.choices(task.provider):
+            try:
+                await _respect_rest(choice.backend, context)
+                return await self._drawn(task, context, choice, sources, None)
+            except (BackendBusy, BackendDown) as exc:
+                name = choice.backend.facts.name
+                log.warning("provider passed over: provider=%s reason=%s", name, exc)
+                setbacks.append(exc)
+        raise _soonest(setbacks)
+
+    async def _drawn(
+        self,
+        task: Task,
+        context: StepContext,
+        choice: Choice,
+        sources: tuple[Source, ...],
+        earlier: OpenCall | None,
+    ) -> tuple[StoredFile, Making]:
+        facts = choice.backend.facts
+        references = await self._prepare(sources, facts, context)
+        band = size_band(*task.size, is_draft=task.is_draft)
+        timeout = await self._timeout(choice.backend, context, band, len(references.sent))
+        making = _making(task, choice, references, timeout if facts.is_remote else None)
+        context.describe(making)
+        context.report(0.0, facts.label)
+        intent = Intent(
+            provider=facts.name,
+            model=facts.model,
+            size_band=band,
+            references=len(references.sent),
+            is_paid=facts.is_paid,
+            at_once=facts.at_once,
+            timeout_s=timeout.seconds,
+            price=facts.price,
+        )
+        errand = PictureErrand(context, intent, earlier)
+        file = await self._asked(task, context, choice.backend, references, errand)
+        if facts.is_paid:
+            making = making.model_copy(update={"cost": facts.price})
+            context.describe(making)
+        return file, making
+
+    async def _timeout(
+        self, backend: ImageBackend, context: StepContext, band: str, references: int
+    ) -> Timeout:
+        facts = backend.facts
+        runs = await context.calls.runs(facts.name, facts.model) if facts.is_remote else ()
+        return learned_timeout(runs, band=band, references=references, cap_s=self._timeout_s)
+
+    async def _asked(
+        self,
+        task: Task,
+        context: StepContext,
+        backend: ImageBackend,
+        references: References,
+        errand: PictureErrand,
+    ) -> StoredFile:
+        order = PictureOrder(
+            drawing=task.drawing,
+            prompt=prompt_of(task.drawing, references.sent),
+            references=references.sent,
+            seed=task.drawing.seed,
+            width=task.drawing.width,
+            height=task.drawing.height,
+            is_draft=task.is_draft,
+        )
+        began = time.perf_counter()
+        try:
+            data = await backend.draw(order, errand)
+            errand.came_back()
+            file = await _stored(task, context, data)
+        except BackendError as exc:
+            await errand.failed(exc)
+            raise
+        await errand.kept(file)
+        _tell(backend, order, references, began)
+        return file
+
+
+async def _respect_rest(backend: ImageBackend, context: StepContext) -> None:
+    """Pass by a backend that asked for a pause, or that failed too often."""
+    facts = backend.facts
+    rest = await context.calls.rest(facts.name) if facts.is_remote else None
+    if rest is not None:
+        raise BackendBusy(f"{facts.label}: {rest.reason}", retry_after_s=rest.seconds)
+
+
+def _soonest(setbacks: Sequence[BackendError]) -> BackendError:
+    """Return what is worth telling: who is back first, else the last failure."""
+    pauses = [one for one in setbacks if isinstance(one, BackendBusy)]
+    if pauses:
+        return min(pauses, key=lambda one: one.retry_after_s)
+    return setbacks[-1] if setbacks else BackendRefused("No image provider is ready.")
+
+
+def _making(task: Task, choice: Choice, references: References, timeout: Timeout | None) -> Making:
+    facts = choice.backend.facts
+    return Making(
+        provider=facts.name,
+        label=facts.label,
+        model=facts.model,
+        why=choice.why,
+        timeout_s=timeout.seconds if timeout else None,
+        timeout_reason=timeout.reason if timeout else "",
+        references=references.made,
+        left_out=references.left_out,
+        seed=task.drawing.seed,
+    )
+
+
+async def _stored(task: Task, context: StepContext, data: bytes) -> StoredFile:
+    """Keep the picture, at the size that was asked for; a draft is kept as it came."""
+    if not task.is_draft:
+        with context.timed("fit"):
+            data = await asyncio.to_thread(fitted, data, task.size)
+    with context.timed("store"):
+        try:
+            return await asyncio.to_thread(context.files.put_picture, data)
+        except RequestRejected as exc:
+            raise OutcomeUnknown(f"What came back cannot be kept. {exc}") from exc
+
+
+def _tell(backend: ImageBackend, order: PictureOrder, references: References, began: float) -> None:
+    roles = [reference.role for reference in order.references]
+    log.info(
+        "picture made: provider=%s model=%s references=%d scene=%s characters=%d left_out=%d"
+        " sent_kb=%d size=%dx%d seconds=%.2f",
+        backend.facts.name,
+        backend.facts.model or "-",
+        len(roles),
+        "yes" if ReferenceRole.SCENE in roles else "no",
+        roles.count(ReferenceRole.CHARACTER),
+        len(references.left_out),
+        sum(len(reference.data) for reference in order.references) // 1024,
+        order.width,
+        order.height,
+        time.perf_counter() - began,
+    )

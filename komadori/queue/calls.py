@@ -1,0 +1,221 @@
+"""The book of requests to providers, kept in the store; each worker writes its step's calls."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, insert, select, text, update
+
+from komadori.domain.backends import Price
+from komadori.domain.calls import CallId, CallState, Intent, OpenCall, Rest, Run
+from komadori.domain.files import StoredFile
+from komadori.domain.ids import new_id
+from komadori.domain.job import Step
+from komadori.domain.states import JobState, StepState
+from komadori.errors import BackendBusy, LeaseLost
+from komadori.queue import schema
+from komadori.queue.providers import (
+    lock_provider,
+    note_outcome,
+    note_trial,
+    read_rest,
+    rest_of,
+)
+from komadori.queue.store import Store
+
+T = TypeVar("T")
+
+RUNS_MOST = 200
+_PLACE_AGAIN_S = 2.0
+_TIMED_OUT = 0.9
+"""A request without an answer that took this part of its timeout was ended by the timeout."""
+_table = schema.calls
+_FETCHABLE = (CallState.ACCEPTED.value, CallState.ANSWERED.value)
+_UNDER_WAY = text(
+    "SELECT count(*) FROM calls JOIN steps ON steps.id = calls.step_id"
+    " WHERE calls.provider = :provider AND calls.state IN ('sending', 'accepted')"
+    " AND steps.state = 'RUNNING'"
+)
+_UNANSWERED = text("SELECT provider, is_paid FROM calls WHERE step_id = :id AND state = 'sending'")
+_CLOSE = text(
+    "UPDATE calls SET state = CASE WHEN is_paid THEN 'unknown' ELSE 'down' END, ended_at = :now,"
+    " message = 'Its worker stopped before the answer came.'"
+    " WHERE step_id = :id AND state = 'sending'"
+)
+
+
+class StepCalls:
+    """The Calls of one claimed step. The store is reached through `executor`."""
+
+    def __init__(
+        self, store: Store, executor: ThreadPoolExecutor, step: Step, *, token: int
+    ) -> None:
+        self._store = store
+        self._executor = executor
+        self._step = step
+        self._token = token
+
+    async def _run(self, call: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call, *args)
+
+    async def open(self) -> OpenCall | None:
+        """Return the newest request of this step that can still be fetched, if there is one."""
+        return await self._run(self._read, _open_call, self._step.id)
+
+    async def rest(self, provider: str) -> Rest | None:
+        """Return why a provider is not to be asked now; None: it may be asked."""
+        return await self._run(self._rest, provider)
+
+    async def runs(self, provider: str, model: str) -> Sequence[Run]:
+        """Return the newest runs of a model, newest first, at most 200."""
+        return await self._run(self._read, _runs, provider, model)
+
+    async def begin(self, intent: Intent) -> CallId:
+        """Store that a request goes out; see Calls.begin."""
+        return await self._run(self._begin, intent)
+
+    async def accepted(self, call: CallId, ticket: Mapping[str, Any]) -> None:
+        """Store how the result is fetched."""
+        values = {"state": CallState.ACCEPTED.value, "ticket": dict(ticket)}
+        await self._run(self._change, call, values)
+
+    async def answered(self, call: CallId, file: StoredFile, seconds: float | None) -> None:
+        """Store that the picture is kept."""
+        values = {"file": asdict(file), "file_id": file.id, "seconds": seconds}
+        await self._run(self._end, call, CallState.ANSWERED, values, None)
+
+    async def ended(
+        self, call: CallId, state: CallState, message: str, rest_s: float | None = None
+    ) -> None:
+        """Store that no picture came, and why."""
+        await self._run(self._end, call, state, {"message": message[:500]}, rest_s)
+
+    def _read(self, read: Callable[..., T], *args: Any) -> T:
+        with self._store.read() as connection:
+            return read(connection, *args)
+
+    def _rest(self, provider: str) -> Rest | None:
+        with self._store.read() as connection:
+            return read_rest(connection, provider, self._store.now(connection))
+
+    def _begin(self, intent: Intent) -> CallId:
+        with self._store.write() as connection:
+            self._require_step(connection)
+            provider = lock_provider(connection, intent.provider)
+            now = self._store.now(connection)
+            if rest := rest_of(provider, now):
+                raise BackendBusy(rest.reason, retry_after_s=rest.seconds)
+            _require_place(connection, intent)
+            note_trial(connection, provider, now, intent.timeout_s)
+            call = CallId(new_id())
+            connection.execute(insert(_table).values(**self._values(call, intent, now)))
+        return call
+
+    def _require_step(self, connection: Connection) -> None:
+        """Hold the step's row: whoever ends this attempt must see the call, or prevent it."""
+        steps, jobs = schema.steps, schema.jobs
+        query = (
+            select(jobs.c.state)
+            .join(steps, steps.c.job_id == jobs.c.id)
+            .where(
+                steps.c.id == self._step.id,
+                steps.c.token == self._token,
+                steps.c.state == StepState.RUNNING.value,
+            )
+            .with_for_update(of=steps)
+        )
+        state = connection.execute(query).scalar_one_or_none()
+        if state is None or state == JobState.CANCELLING.value:
+            raise LeaseLost(f"step {self._step.id}: it is no longer ours, nothing was sent")
+
+    def _values(self, call: CallId, intent: Intent, now: float) -> dict[str, Any]:
+        return {
+            "id": call,
+            "step_id": self._step.id,
+            "job_id": self._step.job_id,
+            "attempt": self._step.attempt,
+            "provider": intent.provider,
+            "model": intent.model,
+            "size_band": intent.size_band,
+            "reference_count": intent.references,
+            "is_paid": intent.is_paid,
+            "price": intent.price.model_dump() if intent.price else None,
+            "timeout_s": intent.timeout_s,
+            "state": CallState.SENDING.value,
+            "started_at": now,
+        }
+
+    def _change(self, call: CallId, values: Mapping[str, Any]) -> None:
+        with self._store.write() as connection:
+            connection.execute(update(_table).where(_table.c.id == call).values(**values))
+
+    def _end(
+        self, call: CallId, state: CallState, values: Mapping[str, Any], rest_s: float | None
+    ) -> None:
+        with self._store.write() as connection:
+            now = self._store.now(connection)
+            query = select(_table.c.provider, _table.c.started_at).where(_table.c.id == call)
+            row = connection.execute(query).one()
+            values = {"seconds": now - row.started_at, **values}
+            changed = update(_table).where(_table.c.id == call)
+            connection.execute(changed.values(**values, state=state.value, ended_at=now))
+            note_outcome(connection, row.provider, state, now, rest_s)
+
+
+def close_unanswered(connection: Connection, step_id: str, now: float) -> bool:
+    """An attempt ends: close its requests without an answer. True: one may have to be paid.
+
+    The caller holds the step's row.
+    """
+    open_calls = connection.execute(_UNANSWERED, {"id": step_id}).all()
+    if not open_calls:
+        return False
+    connection.execute(_CLOSE, {"id": step_id, "now": now})
+    return any(row.is_paid for row in open_calls)
+
+
+def _require_place(connection: Connection, intent: Intent) -> None:
+    under_way = connection.execute(_UNDER_WAY, {"provider": intent.provider}).scalar_one()
+    if under_way >= intent.at_once:
+        raise BackendBusy(
+            f"{intent.provider} has {under_way} requests under way, as many as it may have",
+            retry_after_s=_PLACE_AGAIN_S,
+        )
+
+
+def _open_call(connection: Connection, step_id: str) -> OpenCall | None:
+    query = (
+        select(_table)
+        .where(_table.c.step_id == step_id, _table.c.state.in_(_FETCHABLE))
+        .order_by(_table.c.started_at.desc())
+    )
+    row = connection.execute(query.limit(1)).mappings().first()
+    if row is None:
+        return None
+    return OpenCall(
+        id=row["id"],
+        provider=row["provider"],
+        model=row["model"],
+        price=Price.model_validate(row["price"]) if row["price"] else None,
+        ticket=row["ticket"],
+        file=StoredFile(**row["file"]) if row["file"] else None,
+    )
+
+
+def _runs(connection: Connection, provider: str, model: str) -> tuple[Run, ...]:
+    was_answered = (_table.c.state == CallState.ANSWERED.value) & _table.c.seconds.is_not(None)
+    timed_out = (_table.c.state == CallState.UNKNOWN.value) & (
+        _table.c.seconds >= _TIMED_OUT * _table.c.timeout_s
+    )
+    query = (
+        select(_table.c.size_band, _table.c.reference_count, _table.c.seconds)
+        .where(_table.c.provider == provider, _table.c.model == model, was_answered | timed_out)
+        .order_by(_table.c.ended_at.desc())
+        .limit(RUNS_MOST)
+    )
+    return tuple(
+        Run(size_band=row.size_band, references=row.reference_count, seconds=row.seconds)
+        for row in connection.execute(query)
+    )

@@ -1,0 +1,143 @@
+"""What is known of the providers: what they take, how they do, and when they are left alone."""
+
+import random
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from komadori.domain.backends import BackendFacts, auto_order
+from komadori.domain.calls import CallState, Rest
+from komadori.domain.view import BackendView
+from komadori.queue import schema
+from komadori.queue.store import Store
+
+CIRCUIT_AFTER = 5
+"""After so many requests in a row without a picture a provider is left alone."""
+CIRCUIT_FIRST_S = 30.0
+CIRCUIT_MOST_S = 900.0
+_JITTER = 0.2
+_table = schema.providers
+_TYPICAL = text(
+    "SELECT seconds FROM calls WHERE provider = :provider AND state = 'answered'"
+    " AND seconds IS NOT NULL ORDER BY ended_at DESC LIMIT 50"
+)
+
+
+def publish(store: Store, known: Sequence[BackendFacts]) -> None:
+    """Tell the page which backends there are; those that are no longer there are forgotten."""
+    try:
+        _publish(store, known)
+    except IntegrityError:  # another worker told of the same one in this moment
+        _publish(store, known)
+
+
+def _publish(store: Store, known: Sequence[BackendFacts]) -> None:
+    with store.write() as connection:
+        connection.execute(delete(_table).where(_table.c.name.not_in([one.name for one in known])))
+        for place, facts in enumerate(known):
+            values = {"facts": facts.model_dump(mode="json"), "place": place}
+            changed = connection.execute(
+                update(_table).where(_table.c.name == facts.name).values(**values)
+            )
+            if not changed.rowcount:
+                connection.execute(insert(_table).values(name=facts.name, **values))
+
+
+def read_facts(connection: Connection) -> tuple[BackendFacts, ...]:
+    """Return all backends that the workers have told of, in the order in which they told."""
+    query = select(_table.c.facts).where(_table.c.facts.is_not(None)).order_by(_table.c.place)
+    return tuple(BackendFacts.model_validate(row) for row in connection.execute(query).scalars())
+
+
+def read_backends(connection: Connection, now: float) -> tuple[BackendView, ...]:
+    """Return all backends with how they do."""
+    query = select(_table).where(_table.c.facts.is_not(None)).order_by(_table.c.place)
+    rows = connection.execute(query).mappings().all()
+    known = {row["name"]: BackendFacts.model_validate(row["facts"]) for row in rows}
+    first = next((facts.name for facts in auto_order(tuple(known.values()))), None)
+    return tuple(
+        BackendView(
+            facts=known[row["name"]],
+            is_auto=row["name"] == first,
+            rests_until=row["rest_until"] if _is_resting(row, now) else None,
+            rest_reason=row["rest_reason"] if _is_resting(row, now) else "",
+            typical_s=_median(connection, row["name"]),
+        )
+        for row in rows
+    )
+
+
+def _median(connection: Connection, provider: str) -> float | None:
+    seconds = sorted(connection.execute(_TYPICAL, {"provider": provider}).scalars())
+    return seconds[len(seconds) // 2] if seconds else None
+
+
+def lock_provider(connection: Connection, name: str) -> RowMapping:
+    """Return a provider's row, held until the transaction ends; made when there is none."""
+    query = select(_table).where(_table.c.name == name).with_for_update()
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        with connection.begin_nested() as attempt:
+            try:
+                connection.execute(insert(_table).values(name=name))
+            except IntegrityError:  # another worker asks it for the first time, too
+                attempt.rollback()
+        row = connection.execute(query).mappings().one()
+    return row
+
+
+def rest_of(row: RowMapping, now: float) -> Rest | None:
+    """Return why a provider is not to be asked now."""
+    if not _is_resting(row, now):
+        return None
+    return Rest(seconds=round(row["rest_until"] - now, 1), reason=row["rest_reason"])
+
+
+def read_rest(connection: Connection, name: str, now: float) -> Rest | None:
+    """Return why a provider is not to be asked now, without holding its row."""
+    row = connection.execute(select(_table).where(_table.c.name == name)).mappings().one_or_none()
+    return None if row is None else rest_of(row, now)
+
+
+def note_trial(connection: Connection, row: RowMapping, now: float, timeout_s: float) -> None:
+    """After a rest for failures one request goes first; all others wait for how it ends."""
+    if row["failures"] < CIRCUIT_AFTER:
+        return
+    reason = f"{row['name']} failed {row['failures']} times in a row; one request tries it now"
+    _rest(connection, row["name"], now + timeout_s, reason)
+
+
+def note_outcome(
+    connection: Connection, name: str, state: CallState, now: float, rest_s: float | None
+) -> None:
+    """Let the circuit know how a request has ended."""
+    row = lock_provider(connection, name)
+    if state in (CallState.DOWN, CallState.UNKNOWN):
+        _note_failure(connection, name, row["failures"] + 1, now)
+        return
+    values = {"failures": 0, "rest_until": None, "rest_reason": ""}
+    connection.execute(update(_table).where(_table.c.name == name).values(**values))
+    if state is CallState.BUSY and rest_s is not None:
+        _rest(connection, name, now + _jittered(rest_s), f"{name} asked for a pause")
+
+
+def _note_failure(connection: Connection, name: str, failures: int, now: float) -> None:
+    connection.execute(update(_table).where(_table.c.name == name).values(failures=failures))
+    if failures >= CIRCUIT_AFTER:
+        most = min(CIRCUIT_FIRST_S * 2.0 ** (failures - CIRCUIT_AFTER), CIRCUIT_MOST_S)
+        _rest(connection, name, now + _jittered(most), f"{name} failed {failures} times in a row")
+
+
+def _rest(connection: Connection, name: str, until: float, reason: str) -> None:
+    values = {"rest_until": until, "rest_reason": reason}
+    connection.execute(update(_table).where(_table.c.name == name).values(**values))
+
+
+def _jittered(seconds: float) -> float:
+    """A little longer, by chance: many workers should not come back in the same moment."""
+    return seconds * random.uniform(1.0, 1.0 + _JITTER)  # not a secret
+
+
+def _is_resting(row: RowMapping, now: float) -> bool:
+    return bool(row["rest_until"] is not None and row["rest_until"] > now)
