@@ -95,7 +95,8 @@ def _serve(settings: Settings, host: str, listener: socket.socket) -> None:
     # Imported while the workers already start: Gradio alone takes seconds.
     from komadori.queue.migrate import migrate
     from komadori.ui.server import make_app, serve
-    from komadori.wiring import make_plan, open_page_side
+    from komadori.wiring.page import open_page_side
+    from komadori.wiring.parts import make_plan
 
     migrate(settings.database_url)
     side = open_page_side(settings, make_plan(settings))

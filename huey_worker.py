@@ -7,7 +7,8 @@ import sys
 from komadori.domain.states import Lane
 from komadori.logs import set_up_logging
 from komadori.settings import SettingsInvalid, load_settings
-from komadori.wiring import make_backends, make_pipeline, make_plan, open_lane
+from komadori.wiring.parts import make_plan
+from komadori.wiring.workers import make_backends, make_pipeline, open_lane
 
 _M_MMAP_THRESHOLD = -3  # malloc.h
 

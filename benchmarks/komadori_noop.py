@@ -1,6 +1,6 @@
 """Our side: storyboard jobs whose steps do nothing, through the real store, ledger and workers.
 
-Composed as in komadori/wiring.py, with another plan and another RunStep. Workers are not replaced
+Composed as in komadori/wiring, with another plan and another RunStep. Workers are not replaced
 after a thousand steps here, since those of the other sides are not either.
 """
 

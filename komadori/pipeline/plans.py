@@ -10,7 +10,7 @@ from komadori.domain.states import JobKind, Stage, StepKind, StepState
 from komadori.domain.story import Drawing, Storyboard, Style
 from komadori.domain.view import Problem
 from komadori.domain.work import NewStep, Plan
-from komadori.pipeline.frames import frame_drawing
+from komadori.pipeline.frame_drawing import frame_drawing
 
 REDO_PRIORITY = 10
 DRAFT_PRIORITY = 5

@@ -30,7 +30,8 @@ from komadori.queue.broker import Broker
 from komadori.queue.consumer import Bench, LaneConsumer
 from komadori.queue.store import Store
 from komadori.settings import load_settings
-from komadori.wiring import make_plan, open_lane
+from komadori.wiring.parts import make_plan
+from komadori.wiring.workers import open_lane
 
 ORDERS = Path(os.environ["LANE_ORDERS"])
 _LOOK_S = 0.02

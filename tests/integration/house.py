@@ -21,7 +21,7 @@ from komadori.queue.orders import Orders
 from komadori.queue.sessions import Sessions
 from komadori.queue.store import Store
 from komadori.settings import Settings
-from komadori.wiring import make_plan
+from komadori.wiring.parts import make_plan
 from tests.integration.processes import PATIENCE_S, until
 
 STORY = "Mio walked through the forest. The fox was waiting. They went on together until night."

@@ -1,11 +1,9 @@
-"""Puts the parts together, for the entry points only: the queue gets the pipeline's functions."""
+"""The workers' side: the backends, what does the steps, and the lane that hands them out."""
 
 import gc
 import logging
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 
 from komadori.backends.images.http_api import HttpImages, load_providers
@@ -13,45 +11,25 @@ from komadori.backends.images.sketch import SketchBackend
 from komadori.domain.backends import BackendFacts
 from komadori.domain.states import Lane
 from komadori.domain.work import PlanJob, RunStep
-from komadori.pipeline.artifacts import LocalFiles
 from komadori.pipeline.choices import Backends
 from komadori.pipeline.compress import Compressor
 from komadori.pipeline.drawing import Draw
-from komadori.pipeline.plans import Plans
 from komadori.pipeline.references import Prepare
 from komadori.pipeline.steps import Pipeline
 from komadori.queue.broker import Broker, open_broker
 from komadori.queue.changes import open_changes
 from komadori.queue.consumer import Bench, LaneConsumer
 from komadori.queue.housekeeping import Housekeeping
-from komadori.queue.hub import Hub
-from komadori.queue.jobs import Jobs
 from komadori.queue.ledger import Ledger, Limits
 from komadori.queue.migrate import migrate
-from komadori.queue.orders import Orders
 from komadori.queue.providers import publish
 from komadori.queue.reaper import Reaper
-from komadori.queue.sessions import Sessions
 from komadori.queue.store import Store
 from komadori.queue.worker import StepWorker, TimeLimits
 from komadori.settings import Settings
+from komadori.wiring.parts import open_files, ringer
 
 log = logging.getLogger(__name__)
-
-_STORE_THREADS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class PageSide:
-    """What the page needs of the queue."""
-
-    jobs: Jobs
-    sessions: Sessions
-
-
-def make_plan(settings: Settings) -> PlanJob:
-    """Return what knows the stages of every kind of job."""
-    return Plans(settings.defaults.image.pixels)
 
 
 def make_backends(settings: Settings) -> Backends:
@@ -78,20 +56,6 @@ def make_pipeline(settings: Settings, backends: Backends) -> RunStep:
     compressor = Compressor(settings.data_dir / "cache" / "references")
     prepare = Prepare(compressor, max_kb=image.reference_max_kb)
     return Pipeline(Draw(backends, prepare, timeout_s=image.timeout))
-
-
-def open_page_side(settings: Settings, plan: PlanJob) -> PageSide:
-    """Open the store for the page and start its hub."""
-    changes = open_changes(settings.database_url, settings.redis_url)
-    store = Store(settings.database_url, changes)
-    listening = open_changes(settings.database_url, settings.redis_url)
-    hub = Hub(store, listening, workers=settings.defaults.concurrency.image_workers)
-    hub.start()
-    executor = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")
-    broker = open_broker(Lane.IMAGE, data_dir=settings.data_dir, redis_url=settings.redis_url)
-    orders = Orders(store, plan, _ringer(broker, settings))
-    jobs = Jobs(store=store, orders=orders, hub=hub, files=_files(settings), executor=executor)
-    return PageSide(jobs, Sessions(store, executor))
 
 
 def open_lane(
@@ -149,8 +113,8 @@ def _open_bench(settings: Settings, plan: PlanJob, run: RunStep, broker: Broker)
     limits = Limits(
         lease_s=settings.worker.lease_s, retries=step.retries, retry_delay_s=step.retry_delay_s
     )
-    ledger = Ledger(store, plan, limits, _ringer(broker, settings))
-    files = _files(settings)
+    ledger = Ledger(store, plan, limits, ringer(broker, settings))
+    files = open_files(settings)
     keep_s = settings.housekeeping.deleted_after_minutes * 60
     return Bench(
         worker=StepWorker(
@@ -163,13 +127,3 @@ def _open_bench(settings: Settings, plan: PlanJob, run: RunStep, broker: Broker)
         reaper=Reaper(ledger),
         housekeeping=Housekeeping(store, files, keep_s=keep_s),
     )
-
-
-def _ringer(broker: Broker, settings: Settings) -> Callable[[int], None]:
-    """Ring once a step, but never for more workers than there are."""
-    workers = settings.defaults.concurrency.image_workers
-    return lambda steps: broker.ring(min(steps, workers))
-
-
-def _files(settings: Settings) -> LocalFiles:
-    return LocalFiles(settings.data_dir / "artifacts")
