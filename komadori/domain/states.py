@@ -114,6 +114,6 @@ _NEXT_STEP_STATES: dict[StepState, frozenset[StepState]] = {
     _S.COMPLETED: frozenset(),
     # A redo may have made what was missing here.
     _S.FAILED: frozenset({_S.QUEUED, _S.COMPLETED}),
-    _S.CANCELLED: frozenset({_S.QUEUED, _S.COMPLETED}),
+    _S.CANCELLED: frozenset({_S.QUEUED, _S.WAITING, _S.COMPLETED}),
     _S.UNKNOWN: frozenset({_S.QUEUED, _S.COMPLETED}),
 }

@@ -19,6 +19,8 @@ from komadori.queue.open_job import OpenJob
 from komadori.queue.providers import read_facts
 from komadori.queue.store import Store
 
+AWAITING_APPROVAL = "approval"
+"""The problem code of a final picture that is parked until its draft is approved."""
 KEY_MAX_CHARS = 200
 TITLE_CHARS = 80
 

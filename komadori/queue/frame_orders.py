@@ -12,6 +12,7 @@ from komadori.domain.work import NewStep, Plan
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue import schema
 from komadori.queue.desk import (
+    AWAITING_APPROVAL,
     Desk,
     checked_seed,
     own_pictures,
@@ -22,8 +23,6 @@ from komadori.queue.desk import (
 from komadori.queue.open_job import OpenJob
 
 DRAFTS_MAX = 24
-AWAITING_APPROVAL = "approval"
-"""The problem code of a final picture that is parked until its draft is approved."""
 _steps = schema.steps
 
 

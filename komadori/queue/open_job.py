@@ -66,6 +66,9 @@ _STEPS = Statement(
     " WHERE job_id = :id ORDER BY number"
 )
 _COUNT = Statement("SELECT state, count(*) FROM steps WHERE job_id = :id GROUP BY state")
+_COUNT_STAGE = Statement(
+    "SELECT state, count(*) FROM steps WHERE job_id = :id AND stage = :stage GROUP BY state"
+)
 
 
 @dataclass
@@ -179,10 +182,16 @@ class OpenJob:
             self.add_steps(planned)
             self._stay_open(Counter(_first_state(step) for step in planned.steps))
         else:
-            self._end(counts, is_whole=not planned.steps)
+            self._end(is_whole=not planned.steps)
 
     def _counts(self) -> dict[StepState, int]:
         rows = _COUNT.run(self.connection, {"id": self.row["id"]})
+        return {StepState(state): count for state, count in rows}
+
+    def _counts_of_last_stage(self) -> dict[StepState, int]:
+        """What counts in the end: a draft that failed is forgiven once the final is there."""
+        values = {"id": self.row["id"], "stage": self.row["stage"]}
+        rows = _COUNT_STAGE.run(self.connection, values)
         return {StepState(state): count for state, count in rows}
 
     def _steps(self) -> Sequence[Any]:
@@ -215,12 +224,13 @@ class OpenJob:
         self.row["error_code"] = problem.code if problem else None
         self.row["error"] = problem.message if problem else None
 
-    def _end(self, counts: Mapping[StepState, int], *, is_whole: bool) -> None:
-        state = self._final_state(counts, is_whole=is_whole)
+    def _end(self, *, is_whole: bool) -> None:
+        state = self._final_state(self._counts_of_last_stage(), is_whole=is_whole)
         if self.state is JobState.QUEUED and state is not JobState.CANCELLED:
             self.move(JobState.RUNNING)
         self.move(state)
-        has_failed = bool(self.row["steps_failed"])  # most jobs end without a reason to look for
+        # Most jobs end without a reason to look for.
+        has_failed = state is not JobState.COMPLETED and bool(self.row["steps_failed"])
         failed = (StepState.FAILED, StepState.UNKNOWN)
         self.tell_problem(self._worst_problem(*failed) if has_failed else None)
         self.note("ended", state=state.value)
@@ -238,18 +248,8 @@ class OpenJob:
             return JobState.COMPLETED
         if self.state is JobState.CANCELLING or counts.get(StepState.CANCELLED):
             return JobState.CANCELLED
-        is_partial = counts.get(StepState.UNKNOWN) or self._has_results()
+        is_partial = counts.get(StepState.UNKNOWN) or counts.get(StepState.COMPLETED)
         return JobState.PARTIAL if is_partial else JobState.FAILED
-
-    def _has_results(self) -> bool:
-        """Whether a step of the stage that the job ended in has completed."""
-        table = schema.steps
-        query = select(table.c.id).where(
-            table.c.job_id == self.row["id"],
-            table.c.stage == self.row["stage"],
-            table.c.state == StepState.COMPLETED.value,
-        )
-        return self.connection.execute(query.limit(1)).first() is not None
 
     def _worst_problem(self, *states: StepState) -> Problem | None:
         table = schema.steps

@@ -14,7 +14,14 @@ from komadori.domain.work import PlanJob, panel_slot
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue import schema
 from komadori.queue.artifact_rows import make_current
-from komadori.queue.desk import Desk, checked_seed, own_references, require_provider, title_of
+from komadori.queue.desk import (
+    AWAITING_APPROVAL,
+    Desk,
+    checked_seed,
+    own_references,
+    require_provider,
+    title_of,
+)
 from komadori.queue.open_job import UNFINISHED, OpenJob
 from komadori.queue.store import Store
 
@@ -112,8 +119,11 @@ class Orders:
             job.note("resent" if resend else "retried")
             job.tell_problem(None)
             job.row["started_at"] = None  # its time is that of this run, without the pause
+            was_parked = schema.steps.c.error_code == AWAITING_APPROVAL
+            is_missing = schema.steps.c.state.in_(missing)
+            job.change_steps(is_missing & was_parked, StepState.WAITING, ended_at=None)
             job.change_steps(
-                schema.steps.c.state.in_(missing),
+                is_missing,
                 StepState.QUEUED,
                 failures=0,
                 deaths=0,

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -78,11 +79,9 @@ def lock_provider(connection: Connection, name: str) -> RowMapping:
     query = select(_table).where(_table.c.name == name).with_for_update()
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
-        with connection.begin_nested() as attempt:
-            try:
-                connection.execute(insert(_table).values(name=name))
-            except IntegrityError:  # another worker asks it for the first time, too
-                attempt.rollback()
+        # Another worker may ask it for the first time, too.
+        with suppress(IntegrityError), connection.begin_nested():
+            connection.execute(insert(_table).values(name=name))
         row = connection.execute(query).mappings().one()
     return row
 

@@ -272,6 +272,34 @@ def test_a_cancelled_draft_ends_with_its_pictures_kept(
     assert view.frames[0].picture is not None
 
 
+def test_a_cancelled_draft_that_is_taken_up_again_waits_for_approval_again(
+    spine: Spine, frames: FrameOrders, session: SessionId
+) -> None:
+    job_id = awaiting_approval(spine, frames, session)
+    spine.orders.cancel(session, job_id)
+
+    spine.orders.retry(session, job_id)
+
+    view = spine.view(job_id)
+    assert (view.state, view.problem.code) == (JobState.WAITING, "approval")
+    frames.approve(session, job_id, None)
+    draw_all(spine)
+    assert spine.state(job_id) is JobState.COMPLETED
+
+
+def test_a_draft_that_failed_is_forgiven_once_the_final_is_there(
+    spine: Spine, frames: FrameOrders, session: SessionId
+) -> None:
+    job_id = submit(frames, session, draft="sketch", candidates=2)
+    spine.fail(spine.claim())
+    draw_all(spine)
+
+    frames.approve(session, job_id, None)
+    draw_all(spine)
+
+    assert spine.state(job_id) is JobState.COMPLETED
+
+
 def test_a_job_whose_drafts_all_failed_has_failed(
     spine: Spine, frames: FrameOrders, session: SessionId
 ) -> None:

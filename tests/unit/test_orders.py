@@ -544,7 +544,7 @@ def test_a_job_that_waits_for_a_retry_says_why(spine: Spine, session: SessionId)
     assert spine.view(job_id).state is JobState.WAITING
     assert spine.view(job_id).problem == FAILED
 
-    spine.store.ahead_s = 61
+    spine.store.ahead_s = 80
     spine.reaper.look()
     spine.work()
     assert spine.view(job_id).problem is None

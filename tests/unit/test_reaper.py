@@ -129,7 +129,7 @@ def test_a_step_wakes_when_its_time_has_come_and_not_before(
     assert spine.ledger.claim_next(Lane.IMAGE) is None
     assert spine.rung == []
 
-    spine.store.ahead_s = LIMITS.retry_delay_s + 1
+    spine.store.ahead_s = LIMITS.retry_delay_s * 1.2 + 1
     spine.reaper.look()
     assert spine.rung == [1]
     assert spine.claim().step.id == claim.step.id

@@ -23,7 +23,7 @@ RUNNING    x . x x x x x
 WAITING    x . . . . x .
 COMPLETED  . . . . . . .
 FAILED     x . . x . . .
-CANCELLED  x . . x . . .
+CANCELLED  x . x x . . .
 UNKNOWN    x . . x . . .
 """
 
