@@ -14,13 +14,18 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from komadori.domain.states import JobState
+from komadori.domain.calls import Intent
+from komadori.domain.states import JobState, Lane
+from komadori.errors import BackendBusy
 from komadori.pipeline.artifacts import LocalFiles
+from komadori.queue.calls import StepCalls
 from komadori.queue.changes import RedisChanges
 from komadori.queue.housekeeping import Housekeeping
 from komadori.queue.hub import Hub
+from komadori.queue.ledger import Claim, Ending, Ledger, Limits
 from komadori.queue.migrate import migrate
 from komadori.settings import ROOT
+from komadori.wiring.parts import make_plan
 from tests.integration.conftest import StartConsumer
 from tests.integration.house import House
 from tests.integration.processes import Program, until
@@ -133,6 +138,40 @@ def test_a_follower_hears_of_every_change_through_redis(
 
     assert seen[-1] is JobState.COMPLETED
     assert JobState.RUNNING in seen
+
+
+def test_many_ask_a_new_provider_at_once_and_only_its_places_are_taken(house: House) -> None:
+    ledger = Ledger(house.store, make_plan(house.settings), Limits(), lambda _steps: None)
+    for _ in range(6):
+        house.submit()
+    claims = [claim for _ in range(6) if (claim := ledger.claim_next(Lane.IMAGE))]
+    intent = Intent(
+        provider="newcomer",
+        model="m",
+        size_band="1MP",
+        references=0,
+        is_paid=True,
+        at_once=2,
+        timeout_s=30,
+    )
+
+    def begin(claim: Claim) -> str:
+        with ThreadPoolExecutor(1) as book:
+            calls = StepCalls(house.store, book, claim.step, token=claim.token)
+            try:
+                return asyncio.run(calls.begin(intent))
+            except BackendBusy:
+                return ""
+
+    with ThreadPoolExecutor(6) as workers:
+        begun = list(workers.map(begin, claims))
+
+    assert len([call for call in begun if call]) == 2
+    assert len(house.rows("SELECT id FROM calls WHERE state = 'sending'")) == 2
+    for claim in claims:
+        ledger.finish(claim, Ending(outcome="released"))
+    states = [row["state"] for row in house.rows("SELECT state FROM steps ORDER BY state")]
+    assert states == ["QUEUED"] * 4 + ["UNKNOWN"] * 2
 
 
 def test_migrating_twice_is_migrating_once(house: House) -> None:
