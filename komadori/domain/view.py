@@ -33,6 +33,8 @@ class StepView:
     progress: float
     message: str
     problem: Problem | None
+    waits_until: float | None = None
+    """When a parked step goes on by itself; None: it is not parked, or waits for a person."""
     started_at: float | None
     ended_at: float | None
     spans: tuple[Span, ...]

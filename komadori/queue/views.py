@@ -194,6 +194,7 @@ def _step_view(row: RowMapping, making: Making | None) -> StepView:
         progress=row["progress"],
         message=row["message"],
         problem=_problem(row),
+        waits_until=row["not_before"] if row["state"] == StepState.WAITING else None,
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         spans=spans_of(row["timings"]),

@@ -12,8 +12,9 @@ from komadori.errors import NotFound, RequestRejected
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
 from komadori.ui.render_jobs import PAGE_SIZE, job_list
+from komadori.ui.render_log import log_lines
 from komadori.ui.render_panels import versions
-from komadori.ui.render_strip import log_lines
+from komadori.ui.render_runs import compared_step, comparison
 from komadori.ui.visit import QUIET, Visit, answer, facts_of, guarded, job_of, refusal, visit
 
 Updates = dict[Any, Any]
@@ -68,6 +69,22 @@ class JobsTab:
             return {self._answers: refusal(exc, request)}
         return {self._answers: answer(f"log:{job_id}", html=lines)}
 
+    async def runs(self, event: gr.EventData, request: gr.Request) -> Updates:
+        """Return how a job's newest picture compares with others of its kind, for its slot."""
+        job_id = job_of(event)
+        try:
+            who = await visit(self._sessions, request)
+            view = await self._jobs.get(who.session, job_id)
+        except RequestRejected as exc:
+            return {self._answers: refusal(exc, request)}
+        step = compared_step(view)
+        if step is None:
+            return {self._answers: answer(f"runs:{job_id}", html="")}
+        provider = step.making.provider if step.making else None
+        runs = await self._jobs.runs(who.session, step.kind, provider)
+        html = comparison(view, step, runs, who.language)
+        return {self._answers: answer(f"runs:{job_id}", html=html)}
+
     async def versions(self, event: gr.EventData, request: gr.Request) -> Updates:
         """Return the versions of a panel for their slot in the large picture."""
         job_id = job_of(event)
@@ -105,13 +122,19 @@ class JobsTab:
             return {self._answers: refusal(exc, request)}
         if do is not None:
             try:
-                await getattr(self._jobs, do)(who.session, job_of(event))
+                await self._do(do, who, job_of(event), is_resend=facts.get("resend") is True)
             except RequestRejected as exc:
                 notice = refusal(exc, request)
         drawn = await self._drawn(who, facts)
         if notice is None and drawn["mark"] == facts.get("mark"):
             return {self._answers: answer("same")}
         return {self._rows: drawn} | ({self._answers: notice} if notice else {})
+
+    async def _do(self, do: str, who: Visit, job_id: JobId, *, is_resend: bool) -> None:
+        if do == "retry":
+            await self._jobs.retry(who.session, job_id, resend_unknown=is_resend)
+        else:
+            await getattr(self._jobs, do)(who.session, job_id)
 
     async def _drawn(self, who: Visit, facts: dict[str, Any]) -> dict[str, Any]:
         state = JobState(facts["state"]) if facts.get("state") in set(JobState) else None
@@ -147,6 +170,7 @@ def build_jobs_tab(jobs: Jobs, sessions: Sessions, board: gr.HTML, answers: gr.H
         (rows.show_log, tab.log),
         (rows.make_link, tab.link),
         (board.show_log, tab.log),
+        (board.show_runs, tab.runs),
         (board.show_versions, tab.versions),
     ):
         event(guarded(handler, answers), None, both, **QUIET)

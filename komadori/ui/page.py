@@ -7,6 +7,7 @@ import gradio as gr
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
 from komadori.ui.api import add_api
+from komadori.ui.frame_tab import build_frame_tab
 from komadori.ui.jobs_tab import build_jobs_tab
 from komadori.ui.studio import build_studio
 from komadori.ui.texts import I18N, label
@@ -35,6 +36,8 @@ def build_page(jobs: Jobs, sessions: Sessions) -> gr.Blocks:
         with gr.Tabs(elem_id="rooms"):
             with gr.Tab(label("tab_studio"), id="studio"):
                 board = build_studio(jobs, sessions, page, answers)
+            with gr.Tab(label("tab_frame"), id="frame", render_children=True):
+                build_frame_tab(jobs, sessions, page, answers)
             with gr.Tab(label("tab_jobs"), id="jobs", render_children=True):
                 build_jobs_tab(jobs, sessions, board, answers)
         gr.HTML(

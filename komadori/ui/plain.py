@@ -1,8 +1,15 @@
-"""Jobs and panels as API callers see them: plain JSON, with the types that view_api() shows."""
+"""Jobs, panels, pictures and providers as API callers see them: plain JSON.
 
+The types are those that view_api() shows.
+"""
+
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from komadori.domain.view import JobView, PanelView, Problem, StepView
+from komadori.domain.backends import Price
+from komadori.domain.making import Making, ReferenceMade, Span
+from komadori.domain.states import StepKind
+from komadori.domain.view import BackendView, JobView, PanelView, Problem, StepView
 
 
 class PlainProblem(TypedDict):
@@ -12,8 +19,60 @@ class PlainProblem(TypedDict):
     message: str
 
 
+class PlainPrice(TypedDict):
+    """A sum in units of a currency (ISO 4217)."""
+
+    amount: float
+    currency: str
+
+
+class PlainSpan(TypedDict):
+    """A timed part of an attempt, in seconds after its start. Parts may overlap."""
+
+    stage: str
+    start: float
+    seconds: float
+
+
+class PlainReference(TypedDict):
+    """A reference picture as it was sent. `role`: scene, character or picture."""
+
+    role: str
+    name: str
+    source_bytes: int
+    sent_bytes: int
+    width: int
+    height: int
+    seconds: float
+    from_cache: bool
+
+
+class PlainMaking(TypedDict):
+    """How a picture is or was made: by whom and why, from what, and what it cost.
+
+    `left_out`: whose references the provider could not take. `recovered`: the picture of an
+    earlier attempt was found again, and nothing was sent.
+    """
+
+    provider: str
+    label: str
+    model: str
+    why: str
+    timeout_s: float | None
+    timeout_reason: str
+    references: list[PlainReference]
+    left_out: list[str]
+    seed: int | None
+    cost: PlainPrice | None
+    recovered: bool
+
+
 class PlainStep(TypedDict):
-    """One unit of work of a job. Times are seconds since 1970 (UTC)."""
+    """One unit of work of a job. Times are seconds since 1970 (UTC).
+
+    `spans` are the timed parts of its last attempt, `timings` their seconds by stage. A step that
+    waits goes on by itself at `waits_until`; null: it does not wait, or waits for a person.
+    """
 
     kind: str
     number: int
@@ -22,15 +81,20 @@ class PlainStep(TypedDict):
     progress: float
     message: str
     error: PlainProblem | None
+    waits_until: float | None
     started_at: float | None
     ended_at: float | None
     timings: dict[str, float]
+    spans: list[PlainSpan]
+    making: PlainMaking | None
 
 
 class PlainJob(TypedDict):
     """A job. `progress` is 0 to 1; `position` counts from 1 while the job is queued.
 
-    `source` says who split the story, once it is split: "rules" or "llm".
+    `source` says who split the story, once it is split: "rules" or "llm". `provider` says who
+    draws ("" while nobody knows), `cost` what has been paid so far, `picked` which candidate was
+    chosen.
     """
 
     id: str
@@ -52,6 +116,9 @@ class PlainJob(TypedDict):
     ended_at: float | None
     target: str | None
     source: str | None
+    provider: str
+    cost: list[PlainPrice]
+    picked: int | None
 
 
 class PlainJobs(TypedDict):
@@ -91,6 +158,43 @@ class PlainPanel(TypedDict):
     picture: dict[str, Any] | None
 
 
+class PlainPicture(TypedDict):
+    """A picture of a frame job. `kind`: draft or frame; `picture` is a file, or null without one.
+
+    `number` is what approve_draft and pick_candidate want.
+    """
+
+    kind: str
+    number: int
+    state: str
+    error: PlainProblem | None
+    is_picked: bool
+    provider: str
+    seed: int | None
+    picture: dict[str, Any] | None
+
+
+class PlainProvider(TypedDict):
+    """Somebody who draws. `is_auto`: "auto" would take it now; `reason`: why it is not ready.
+
+    `price` is that of one picture, `typical_s` the median of the newest ones. Until `rests_until`
+    nothing is sent to it, for `rest_reason`.
+    """
+
+    name: str
+    label: str
+    kind: str
+    model: str
+    is_ready: bool
+    reason: str
+    is_auto: bool
+    max_references: int
+    price: PlainPrice | None
+    typical_s: float | None
+    rests_until: float | None
+    rest_reason: str
+
+
 def plain_job(job: JobView) -> PlainJob:
     """Return a job as an API caller sees it."""
     return PlainJob(
@@ -113,6 +217,9 @@ def plain_job(job: JobView) -> PlainJob:
         ended_at=job.ended_at,
         target=job.target,
         source=job.source,
+        provider=job.provider,
+        cost=[_plain_price(price) for price in job.cost],
+        picked=job.picked,
     )
 
 
@@ -140,6 +247,39 @@ def plain_panel(panel: PanelView, picture: dict[str, Any] | None) -> PlainPanel:
     )
 
 
+def plain_picture(job: JobView, step: StepView, picture: dict[str, Any] | None) -> PlainPicture:
+    """Return a step's picture as an API caller sees it, as a fetchable file."""
+    return PlainPicture(
+        kind=step.kind.value,
+        number=step.number,
+        state=step.state.value,
+        error=_plain_problem(step.problem),
+        is_picked=step.kind is StepKind.FRAME and step.number == job.picked,
+        provider=step.making.provider if step.making else "",
+        seed=step.making.seed if step.making else None,
+        picture=picture,
+    )
+
+
+def plain_provider(backend: BackendView) -> PlainProvider:
+    """Return an image backend as an API caller sees it."""
+    facts = backend.facts
+    return PlainProvider(
+        name=facts.name,
+        label=facts.label,
+        kind=facts.kind,
+        model=facts.model,
+        is_ready=facts.is_ready,
+        reason=facts.reason,
+        is_auto=backend.is_auto,
+        max_references=facts.max_references,
+        price=_plain_price(facts.price) if facts.price else None,
+        typical_s=backend.typical_s,
+        rests_until=backend.rests_until,
+        rest_reason=backend.rest_reason,
+    )
+
+
 def _plain_step(step: StepView) -> PlainStep:
     return PlainStep(
         kind=step.kind.value,
@@ -149,9 +289,56 @@ def _plain_step(step: StepView) -> PlainStep:
         progress=round(step.progress, 4),
         message=step.message,
         error=_plain_problem(step.problem),
+        waits_until=step.waits_until,
         started_at=step.started_at,
         ended_at=step.ended_at,
-        timings=dict(step.timings),
+        timings=_totals(step.spans),
+        spans=[_plain_span(span) for span in step.spans],
+        making=_plain_making(step.making) if step.making else None,
+    )
+
+
+def _totals(spans: Sequence[Span]) -> dict[str, float]:
+    totals: dict[str, float] = {}
+    for span in spans:
+        totals[span.stage] = round(totals.get(span.stage, 0.0) + span.seconds, 4)
+    return totals
+
+
+def _plain_span(span: Span) -> PlainSpan:
+    return PlainSpan(stage=span.stage, start=span.start, seconds=span.seconds)
+
+
+def _plain_price(price: Price) -> PlainPrice:
+    return PlainPrice(amount=price.amount, currency=price.currency)
+
+
+def _plain_making(making: Making) -> PlainMaking:
+    return PlainMaking(
+        provider=making.provider,
+        label=making.label,
+        model=making.model,
+        why=making.why,
+        timeout_s=making.timeout_s,
+        timeout_reason=making.timeout_reason,
+        references=[_plain_reference(one) for one in making.references],
+        left_out=list(making.left_out),
+        seed=making.seed,
+        cost=_plain_price(making.cost) if making.cost else None,
+        recovered=making.recovered,
+    )
+
+
+def _plain_reference(reference: ReferenceMade) -> PlainReference:
+    return PlainReference(
+        role=reference.role,
+        name=reference.name,
+        source_bytes=reference.source_bytes,
+        sent_bytes=reference.sent_bytes,
+        width=reference.width,
+        height=reference.height,
+        seconds=reference.seconds,
+        from_cache=reference.from_cache,
     )
 
 

@@ -4,8 +4,8 @@ import html
 import math
 from datetime import UTC, datetime
 
-from komadori.domain.states import JobState, StepKind, StepState
-from komadori.domain.view import JobView, PanelView, Problem, StepView
+from komadori.domain.states import JobKind, JobState, StepKind, StepState
+from komadori.domain.view import Frame, JobView, PanelView, Problem, StepView
 from komadori.errors import RequestRejected
 from komadori.ui.texts import Language, say, say_or
 
@@ -14,6 +14,8 @@ _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86_400
 # A reason follows a colon, so it begins small, unless it begins with a name.
+AWAITING_APPROVAL = "approval"
+"""The problem code of a picture that waits until its draft is approved."""
 _OPENERS = frozenset({"A", "An", "It", "Nothing", "Something", "The", "There", "This"})
 
 
@@ -93,13 +95,27 @@ def problem_words(problem: Problem, language: Language) -> str:
 
 
 def panel_count(view: JobView) -> tuple[int, int, int]:
-    """Return how many panels are drawn, failed, and wanted in all."""
+    """Return how many panels, or pictures of a first frame, are drawn, failed, and wanted."""
+    if view.kind is JobKind.FRAME:
+        return _picture_count(finals(view))
     if not view.panels:
         wanted = view.request.get("panels")
         return 0, 0, wanted if isinstance(wanted, int) else 0
     done = sum(panel.picture is not None for panel in view.panels)
     failed = sum(panel.state in _LOST and panel.picture is None for panel in view.panels)
     return done, failed, len(view.panels)
+
+
+def finals(view: JobView) -> tuple[Frame, ...]:
+    """Return a first frame's pictures; its drafts while there is nothing else."""
+    pictures = tuple(frame for frame in view.frames if frame.kind is not StepKind.DRAFT)
+    return pictures or view.frames
+
+
+def _picture_count(frames: tuple[Frame, ...]) -> tuple[int, int, int]:
+    done = sum(frame.picture is not None for frame in frames)
+    failed = sum(frame.state in _LOST and frame.picture is None for frame in frames)
+    return done, failed, len(frames)
 
 
 def redrawn(view: JobView) -> PanelView | None:
@@ -137,6 +153,8 @@ def _sentence(view: JobView, language: Language) -> str:
     if view.state is JobState.RUNNING:
         return _running(view, language)
     if view.state is JobState.WAITING:
+        if view.problem is not None and view.problem.code == AWAITING_APPROVAL:
+            return say(language, "say_approval")
         return _with_reason(view.problem, "say_waiting", language)
     if view.state is JobState.CANCELLING:
         return say(language, "say_cancelling")
@@ -152,6 +170,8 @@ def _running(view: JobView, language: Language) -> str:
     running = [step for step in view.steps if step.state is StepState.RUNNING]
     if any(step.kind is StepKind.SCENES for step in running):
         return say(language, "say_scenes")
+    if view.kind is JobKind.FRAME:
+        return _drawing_frame(view, running, language)
     done, failed, total = panel_count(view)
     if view.panels and total:
         # Several may be drawn at once: the sentence names the lowest, the strip shows them all.
@@ -161,26 +181,69 @@ def _running(view: JobView, language: Language) -> str:
     return say(language, "say_starting")
 
 
+def _drawing_frame(view: JobView, running: list[StepView], language: Language) -> str:
+    """Name what is drawn of a first frame, or what comes next."""
+    step = min(running, key=lambda one: one.number, default=None)
+    kind = step.kind if step else (view.frames[-1].kind if view.frames else StepKind.FRAME)
+    total = sum(frame.kind is kind for frame in view.frames)
+    what = "draft" if kind is StepKind.DRAFT else "frame"
+    if total < 2 or step is None:
+        return say(language, f"say_drawing_{what}")
+    return say(language, f"say_drawing_{what}_of", number=step.number, total=total)
+
+
 def _ended(view: JobView, language: Language) -> str:
-    done, failed, total = panel_count(view)
+    done, _, total = panel_count(view)
     if view.state is JobState.COMPLETED:
         return _completed(view, total or view.steps_total, language)
     if view.state is JobState.PARTIAL:
-        if failed and view.problem:
-            reason = problem_words(view.problem, language)
-            return say(language, "say_partial", failed=failed, total=total, reason=reason)
-        return say(language, "say_partial_plain", done=done, total=total)
+        return _partial(view, language)
     if view.state is JobState.CANCELLED:
-        key = "say_cancelled" if done else "say_cancelled_none"
+        key = _key(view, "say_cancelled") if done else "say_cancelled_none"
         return say(language, key, done=done, total=total)
     return _with_reason(view.problem, "say_failed", language)
 
 
+def _partial(view: JobView, language: Language) -> str:
+    done, lost, total = panel_count(view)
+    unanswered = sum(step.state is StepState.UNKNOWN for step in view.steps)
+    failed = lost - unanswered
+    if lost and failed <= 0:
+        return say(language, _key(view, "say_unanswered"), failed=lost, total=total)
+    if failed > 0 and (problem := _why_failed(view)) is not None:
+        reason = problem_words(problem, language)
+        return say(language, _key(view, "say_partial"), failed=failed, total=total, reason=reason)
+    return say(language, _key(view, "say_partial_plain"), done=done, total=total)
+
+
+def _why_failed(view: JobView) -> Problem | None:
+    """Return the newest reason of what has failed; that of the job may be of something else."""
+    failed = [step for step in view.steps if step.state is StepState.FAILED and step.problem]
+    newest = max(failed, key=lambda step: step.ended_at or 0.0, default=None)
+    return newest.problem if newest is not None else view.problem
+
+
+def _key(view: JobView, key: str) -> str:
+    """A first frame has pictures where a storyboard has panels."""
+    return f"{key}_frame" if view.kind is JobKind.FRAME else key
+
+
 def _completed(view: JobView, count: int, language: Language) -> str:
+    if view.kind is JobKind.FRAME and count == 1:
+        return _completed_one(view, language)
     if view.started_at is None or view.ended_at is None:
-        return say(language, "say_completed", count=count)
+        return say(language, _key(view, "say_completed"), count=count)
     time = duration_words(view.ended_at - view.started_at, language)
-    return say(language, "say_completed_in", count=count, time=time)
+    return say(language, _key(view, "say_completed_in"), count=count, time=time)
+
+
+def _completed_one(view: JobView, language: Language) -> str:
+    step = max(view.steps, key=lambda one: one.ended_at or 0.0, default=None)
+    if step is None or step.started_at is None or step.ended_at is None:
+        return say(language, "say_drawn")
+    # The job's own time has the pause in it in which its draft waited.
+    time = duration_words(step.ended_at - step.started_at, language)
+    return say(language, "say_drawn_in", time=time)
 
 
 def _with_reason(problem: Problem | None, key: str, language: Language) -> str:

@@ -5,12 +5,12 @@ from typing import Any
 from komadori.domain.states import JobKind, JobState
 from komadori.domain.view import JobView, ListPart
 from komadori.ui.render import age_words, duration_words, esc, problem_words, time_tag
-from komadori.ui.render_strip import frames_words, job_state, mini_strip
+from komadori.ui.render_again import may_be_made, may_be_resent, resend_why
+from komadori.ui.render_names import job_state
+from komadori.ui.render_strip import frames_words, mini_strip
 from komadori.ui.texts import Language, say
 
 PAGE_SIZE = 20
-
-_MAY_RETRY = frozenset({JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
 
 
 def job_list(
@@ -45,12 +45,12 @@ def row(view: JobView, now: float, language: Language, board: str = "") -> str:
     log = esc(say(language, "log_loading"))
     return (
         f'<li class="job" data-key="{esc(view.id)}" data-job="{esc(view.id)}" '
-        f'data-title="{esc(title)}"><span class="kind">'
+        f'data-kind="{view.kind.value}" data-title="{esc(title)}"><span class="kind">'
         f"{esc(_kind(view, board, language))}</span>"
         f'<a class="title" href="?job={esc(_opens(view))}" data-do="open">{esc(title)}</a>'
         f"{job_state(view.state, word)}{mini_strip(view, language)}"
         f'<span class="when">{_when(view, now, language)}</span>'
-        f'<span class="acts">{_acts(view, language)}</span>'
+        f'<span class="acts">{_acts(view, language)}</span>{_unanswered(view, language)}'
         f'<div class="joblog" data-slot="log:{esc(view.id)}" data-keep hidden>'
         f'<p class="quiet">{log}</p></div></li>'
     )
@@ -92,7 +92,7 @@ def _when(view: JobView, now: float, language: Language) -> str:
 def _acts(view: JobView, language: Language) -> str:
     # What only some rows offer comes first, so that the others keep their places at the right.
     acts = []
-    if view.state in _MAY_RETRY:
+    if may_be_made(view):
         acts.append(_act("retry", "jobs_retry", language))
     if not view.state.is_final and view.state is not JobState.CANCELLING:
         acts.append(_act("cancel", "jobs_cancel", language))
@@ -100,6 +100,16 @@ def _acts(view: JobView, language: Language) -> str:
     acts.append(_act("log", "jobs_log", language, extra=' aria-expanded="false"'))
     acts.append(_act("delete", "jobs_delete", language))
     return "".join(acts)
+
+
+def _unanswered(view: JobView, language: Language) -> str:
+    """Say what was sent and not answered, and offer to send it again."""
+    if not may_be_resent(view):
+        return ""
+    return (
+        f'<p class="unanswered" data-key="unanswered">{esc(resend_why(view, language))} '
+        f"{_act('retry', 'resend', language, extra=' data-resend')}</p>"
+    )
 
 
 def _act(do: str, key: str, language: Language, extra: str = "") -> str:

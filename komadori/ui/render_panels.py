@@ -6,7 +6,8 @@ from komadori.domain.states import StepKind, StepState
 from komadori.domain.story import Line, Scene, TimeOfDay, Weather
 from komadori.domain.view import JobView, PanelView, StepView, VersionView
 from komadori.ui.render import age_words, esc, panel_count, problem_words, time_tag
-from komadori.ui.render_strip import SHAPES, state_word
+from komadori.ui.render_makers import maker_words, panel_maker
+from komadori.ui.render_names import SHAPES, state_word
 from komadori.ui.texts import Language, say
 
 
@@ -38,7 +39,7 @@ def card(panel: PanelView, step: StepView | None, language: Language) -> str:
         f'data-key="panel-{panel.number}" data-panel="{panel.number}" '
         f'data-picture="{esc(panel.picture or "")}" aria-label="{esc(name)}">'
         f'<span class="picture">{_picture(panel, language)}{_line_of(panel, step)}</span>'
-        f'<span class="about" hidden>{about(panel, language)}</span></button>'
+        f'<span class="about" hidden>{about(panel, step, language)}</span></button>'
     )
 
 
@@ -51,8 +52,8 @@ def panel_word(panel: PanelView, language: Language) -> str:
     return state_word(panel.state, language)
 
 
-def about(panel: PanelView, language: Language) -> str:
-    """Tell what a panel shows: place, words, who speaks, who is there."""
+def about(panel: PanelView, step: StepView | None, language: Language) -> str:
+    """Tell what a panel shows: place, words, who speaks, who is there; and who drew it."""
     parts = [
         f"<h3>{esc(say(language, 'panel_number', number=panel.number))}</h3>",
         f'<p class="place">{esc(_place(panel, language))}</p>',
@@ -68,6 +69,9 @@ def about(panel: PanelView, language: Language) -> str:
         parts.append("".join(_line(line) for line in panel.dialogue))
     parts.append(f"<h4>{esc(say(language, 'dialog_present'))}</h4>")
     parts.append(_present(panel.characters, language))
+    if (making := panel_maker(panel, step)) is not None:
+        parts.append(f"<h4>{esc(say(language, 'dialog_maker'))}</h4>")
+        parts.append(f'<p class="maker">{esc(maker_words(making, language))}</p>')
     return "".join(parts)
 
 

@@ -9,11 +9,13 @@ from typing import Any
 from komadori.domain.states import JobKind, JobState
 from komadori.domain.view import JobView
 from komadori.ui.render import esc, is_alive
+from komadori.ui.render_again import may_be_made, may_be_resent, resend_why
+from komadori.ui.render_makers import makers_sentence
+from komadori.ui.render_names import job_state
 from komadori.ui.render_panels import cards
-from komadori.ui.render_strip import job_state, strip, waterfall
+from komadori.ui.render_strip import strip
+from komadori.ui.render_waterfall import waterfall
 from komadori.ui.texts import Language, has, say
-
-_MAY_RETRY = frozenset({JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
 
 
 def empty_stage(language: Language) -> dict[str, Any]:
@@ -25,7 +27,7 @@ def empty_stage(language: Language) -> dict[str, Any]:
         f'<button type="button" data-do="draw">{esc(say(language, "empty_action"))}</button>'
         '<div class="ghosts" data-ghosts data-keep aria-hidden="true"></div></div>'
     )
-    return {"job": "", "alive": False, "head": head, "panels": [], "foot": _made("", language)}
+    return {"job": "", "alive": False, "head": head, "panels": [], "foot": ""}
 
 
 def stage(view: JobView, language: Language) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def _head(view: JobView, language: Language) -> str:
     return (
         f'<div class="about-job"><h2>{esc(title)}</h2>{_stage_word(view, language)}</div>'
         f'<div class="progress is-{view.state.value.lower()}">'
-        f"{strip(view, language)}{_actions(view, language)}</div>"
+        f"{strip(view, language)}{_actions(view, language)}</div>{_unanswered(view, language)}"
     )
 
 
@@ -58,7 +60,7 @@ def _stage_word(view: JobView, language: Language) -> str:
 def _actions(view: JobView, language: Language) -> str:
     if view.kind is not JobKind.STORYBOARD:
         return ""
-    if view.state in _MAY_RETRY:
+    if may_be_made(view):
         return _button("retry", "is-primary", "retry_missing", language)
     if view.state is JobState.CANCELLING:
         word = esc(say(language, "cancel_sent"))
@@ -68,27 +70,48 @@ def _actions(view: JobView, language: Language) -> str:
     return ""
 
 
+def _unanswered(view: JobView, language: Language) -> str:
+    """Say what was sent and not answered, and offer to send it again."""
+    if view.kind is not JobKind.STORYBOARD or not may_be_resent(view):
+        return ""
+    word = esc(say(language, "resend"))
+    return (
+        f'<div class="unanswered" data-key="unanswered"><p>{esc(resend_why(view, language))}</p>'
+        f'<button type="button" data-key="resend" data-do="retry" data-resend>{word}</button></div>'
+    )
+
+
 def _button(do: str, look: str, key: str, language: Language) -> str:
     word = esc(say(language, key))
     return f'<button type="button" class="{look}" data-key="{do}" data-do="{do}">{word}</button>'
 
 
 def _foot(view: JobView, language: Language) -> str:
+    return f"{folded(view, language)}{_made(view, language)}"
+
+
+def folded(view: JobView, language: Language) -> str:
+    """Draw what is folded away below a job: its times, how they compare, and its log.
+
+    The page asks for what stands in a slot when it is unfolded (`data-asks`).
+    """
+    job = esc(view.id)
     loading = esc(say(language, "log_loading"))
     return (
-        f'<details data-key="timings"><summary>{esc(say(language, "timings_title"))}</summary>'
-        f"{waterfall(view, language)}</details>"
-        f'<details data-key="log" data-log="{esc(view.id)}">'
+        f'<details data-key="timings" data-asks="show_runs">'
+        f"<summary>{esc(say(language, 'timings_title'))}</summary>"
+        f'{waterfall(view, language)}<div data-key="runs" data-slot="runs:{job}" data-keep></div>'
+        f'</details><details data-key="log" data-asks="show_log">'
         f"<summary>{esc(say(language, 'log_title'))}</summary>"
-        f'<div data-slot="log:{esc(view.id)}" data-keep><p class="quiet">{loading}</p></div>'
-        f"</details>{_made(view.source or '', language)}"
+        f'<div data-slot="log:{job}" data-keep><p class="quiet">{loading}</p></div></details>'
     )
 
 
-def _made(source: str, language: Language) -> str:
-    """Say what the pictures are, and who split the story."""
-    words = [say(language, "made_pictures")]
-    if has(f"made_split_{source}"):
-        words.append(say(language, f"made_split_{source}"))
+def _made(view: JobView, language: Language) -> str:
+    """Say who drew the pictures, and who split the story."""
+    words = [makers_sentence(view, language)]
+    if has(f"made_split_{view.source or ''}"):
+        words.append(say(language, f"made_split_{view.source}"))
     between = "" if language == "zh" else " "
-    return f'<p class="made quiet">{esc(between.join(words))}</p>'
+    text = between.join(word for word in words if word)
+    return f'<p class="made quiet">{esc(text)}</p>' if text else ""

@@ -1,35 +1,13 @@
-"""The film strip of a job's steps, the waterfall of their timings, and the log."""
+"""The film strip of a job's steps, large on its stage and small in lists."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from komadori.domain.ids import ArtifactId
-from komadori.domain.states import JobState, StepKind, StepState
-from komadori.domain.view import Frame, JobView, LogEntry, StepView
-from komadori.ui.render import duration_words, esc, panel_count, sentence, step_of, time_tag
-from komadori.ui.texts import Language, has, say, say_or
-
-# Each state has a shape of its own: colour alone would not do.
-SHAPES: dict[StepState, str] = {
-    StepState.QUEUED: "",
-    StepState.RUNNING: "●",
-    StepState.WAITING: "…",
-    StepState.COMPLETED: "✓",
-    StepState.FAILED: "✕",
-    StepState.CANCELLED: "–",
-    StepState.UNKNOWN: "?",
-}
-
-JOB_SHAPES: dict[JobState, str] = {
-    JobState.QUEUED: "○",
-    JobState.RUNNING: "●",
-    JobState.WAITING: "…",
-    JobState.CANCELLING: "◌",
-    JobState.COMPLETED: "✓",
-    JobState.PARTIAL: "◐",
-    JobState.FAILED: "✕",
-    JobState.CANCELLED: "–",
-}
+from komadori.domain.states import JobKind, JobState, StepKind, StepState
+from komadori.domain.view import Frame, JobView
+from komadori.ui.render import esc, panel_count, sentence, step_of
+from komadori.ui.render_names import SHAPES, state_word, step_name
+from komadori.ui.texts import Language, say
 
 _MANY = 15
 """More frames than this are too narrow for pictures on a phone."""
@@ -52,19 +30,13 @@ class Cell:
     is_text: bool = False
 
 
-def state_word(state: StepState, language: Language) -> str:
-    """Name a step's state; what is queued is still to come."""
-    key = "step_state_QUEUED" if state is StepState.QUEUED else f"state_{state.value}"
-    return say(language, key)
-
-
-def step_name(kind: StepKind, number: int, language: Language) -> str:
-    """Name a step as the strip, the waterfall and the log do."""
-    return say(language, f"step_{kind.value}", number=number)
-
-
 def cells(view: JobView, language: Language) -> list[Cell]:
-    """Return the strip's cells: the splitting of the story, then one for each panel."""
+    """Return the strip's cells: the splitting of the story, then one for each panel.
+
+    A first frame has no story: its drafts and pictures are the strip.
+    """
+    if view.kind is JobKind.FRAME:
+        return [_frame_cell(view, frame, language) for frame in view.frames]
     scenes = step_of(view, StepKind.SCENES, 1) or step_of(view, StepKind.SCENES, 0)
     first = Cell(
         name=step_name(StepKind.SCENES, 0, language),
@@ -106,21 +78,16 @@ def mini_strip(view: JobView, language: Language) -> str:
 
 
 def frames_words(view: JobView, language: Language) -> str:
-    """Count a job's panels, and those that are drawn unless all are."""
+    """Count a job's panels or pictures, and those that are drawn unless all are."""
     count = len(view.frames)
     done = sum(frame.picture is not None for frame in view.frames)
     if not count:
         return ""
-    key = "jobs_panels" if done == count else "jobs_panels_part"
+    if view.kind is JobKind.FRAME:
+        key = "jobs_pictures" if done == count else "jobs_pictures_part"
+    else:
+        key = "jobs_panels" if done == count else "jobs_panels_part"
     return say(language, key, count=count, done=done)
-
-
-def job_state(state: JobState, word: str) -> str:
-    """Draw a job's state: its shape and a word for it."""
-    return (
-        f'<span class="state is-{state.value.lower()}">'
-        f'<i aria-hidden="true">{JOB_SHAPES[state]}</i> {esc(word)}</span>'
-    )
 
 
 def _density(count: int) -> str:
@@ -139,28 +106,6 @@ def _first_state(view: JobView) -> str:
     if view.state is JobState.QUEUED and view.started_at is None:
         return "queued"
     return "running" if view.state is JobState.CANCELLING else view.state.value.lower()
-
-
-def waterfall(view: JobView, language: Language) -> str:
-    """Draw when each step ran and what its time went into."""
-    timed = [step for step in view.steps if step.started_at is not None]
-    if not timed:
-        return f'<p class="quiet">{esc(say(language, "timings_empty"))}</p>'
-    start = min(step.started_at or 0.0 for step in timed)
-    span = max(max(_last_moment(step) for step in timed) - start, 0.001)
-    rows = "".join(_bar(step, start, span, language) for step in timed)
-    return f'<ol class="waterfall">{rows}</ol>'
-
-
-def log_lines(entries: Sequence[LogEntry], language: Language) -> str:
-    """Write a job's log, oldest first."""
-    if not entries:
-        return f'<p class="quiet">{esc(say(language, "log_empty"))}</p>'
-    lines = "".join(
-        f"<li>{time_tag(entry.at, '')}<span>{esc(_log_words(entry, language))}</span></li>"
-        for entry in entries
-    )
-    return f'<ol class="log">{lines}</ol>'
 
 
 def _panel_cells(view: JobView, language: Language) -> list[Cell]:
@@ -182,6 +127,16 @@ def _panel_cells(view: JobView, language: Language) -> list[Cell]:
     ]
 
 
+def _frame_cell(view: JobView, frame: Frame, language: Language) -> Cell:
+    step = step_of(view, frame.kind, frame.number)
+    return Cell(
+        name=step_name(frame.kind, frame.number, language),
+        state=frame.state,
+        progress=step.progress if step else 0.0,
+        picture=frame.picture,
+    )
+
+
 def _cell(cell: Cell, language: Language) -> str:
     title = f"{cell.name}: {state_word(cell.state, language)}"
     inner = f'<b aria-hidden="true">{SHAPES[cell.state]}</b>'
@@ -197,41 +152,3 @@ def _cell(cell: Cell, language: Language) -> str:
         f'<li class="frame is-{kind}" title="{esc(title)}">'
         f'{inner}{line}<span class="unseen">{esc(title)}</span></li>'
     )
-
-
-def _last_moment(step: StepView) -> float:
-    start = step.started_at or 0.0
-    return step.ended_at or start + sum(step.timings.values())
-
-
-def _bar(step: StepView, start: float, span: float, language: Language) -> str:
-    began = step.started_at or start
-    took = max(_last_moment(step) - began, 0.0)
-    name = step_name(step.kind, step.number, language)
-    pieces = "".join(
-        f'<i style="flex-grow:{seconds:.4f}" title="{esc(_piece(stage, seconds, language))}"></i>'
-        for stage, seconds in step.timings.items()
-    )
-    time = duration_words(took, language)
-    return (
-        f'<li class="is-{step.state.value.lower()}"><span>{esc(name)}</span>'
-        f'<span class="track"><span class="bar" style="margin-left:{(began - start) / span:.2%};'
-        f'width:{took / span:.2%}">{pieces or "<i></i>"}</span></span><span>{esc(time)}</span></li>'
-    )
-
-
-def _piece(stage: str, seconds: float, language: Language) -> str:
-    return say(language, "timings_row", what=stage, time=duration_words(seconds, language))
-
-
-def _log_words(entry: LogEntry, language: Language) -> str:
-    facts = dict(entry.facts)
-    if facts.get("step") in set(StepKind):
-        facts["step"] = step_name(StepKind(facts["step"]), facts.get("number", 0), language)
-    if isinstance(facts.get("seconds"), (int, float)):
-        facts["time"] = duration_words(facts["seconds"], language)
-    if has(f"state_{facts.get('state')}"):
-        facts["state"] = say(language, f"state_{facts['state']}")
-    rest = ", ".join(f"{name} {fact}" for name, fact in facts.items())
-    plain = entry.kind.replace("_", " ") + (f": {rest}" if rest else "")
-    return say_or(language, f"log_{entry.kind}", facts, plain)

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from komadori.domain.ids import JobId
+from komadori.domain.states import JobKind
 from komadori.domain.view import JobView
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue.jobs import Jobs
@@ -26,6 +27,7 @@ STAGE_EVENTS = (
     "restore_version",
     "show_versions",
     "show_log",
+    "show_runs",
     "open_job",
     "look_again",
     "look_away",
@@ -69,7 +71,7 @@ class Studio:
         except RequestRejected as exc:
             yield {self._answers: refusal(exc, request)}
             return
-        if asked and asked[0] and (view is None or view.id != asked[0]):
+        if asked and asked[0] and await self._is_gone(who, asked[0], view):
             yield {self._answers: refusal(NotFound("job", asked[0]), request)}
         if view is None:
             yield {self._board: empty_stage(who.language)}
@@ -96,10 +98,11 @@ class Studio:
                 yield update
 
     async def retry(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
-        """Make what is missing, and show it."""
+        """Make what is missing, and show it; what was sent already only when that was asked."""
+        is_resend = facts_of(event).get("resend") is True
         try:
             who = await visit(self._sessions, request)
-            view = await self._jobs.retry(who.session, job_of(event))
+            view = await self._jobs.retry(who.session, job_of(event), resend_unknown=is_resend)
         except RequestRejected as exc:
             yield {self._answers: refusal(exc, request)}
             return
@@ -180,7 +183,8 @@ class Studio:
         linked, last = (*asked, "", "")[:2]
         if linked and (view := await self._found(who, linked)) is not None:
             return view
-        newest = (await self._jobs.list(who.session, limit=20)).items
+        listed = (await self._jobs.list(who.session, limit=20)).items
+        newest = [view for view in listed if view.kind is not JobKind.FRAME]
         for view in newest:
             if not view.state.is_final:
                 return await self._found(who, view.id)
@@ -193,7 +197,16 @@ class Studio:
             view = await storyboard_of(self._jobs, who.session, JobId(name))
         except NotFound:
             return None
-        return None if view.deleted else view
+        return None if view.deleted or view.kind is JobKind.FRAME else view
+
+    async def _is_gone(self, who: Visit, name: str, shown: JobView | None) -> bool:
+        """Whether a job that a link names is nowhere; a first frame is in its own tab."""
+        if shown is not None and shown.id == name:
+            return False
+        try:
+            return (await self._jobs.get(who.session, JobId(name))).kind is not JobKind.FRAME
+        except NotFound:
+            return True
 
 
 def build_studio(jobs: Jobs, sessions: Sessions, page: gr.Blocks, answers: gr.HTML) -> gr.HTML:

@@ -1,21 +1,35 @@
 """Ink on paper: the colours, the Gradio theme made of them, and what goes into the page's head."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 import gradio as gr
 
-from komadori.domain.requests import STORY_MAX_CHARS, STORY_MIN_CHARS
+from komadori.domain.requests import (
+    CANDIDATES_MAX,
+    CAST_MAX,
+    PROMPT_MAX_CHARS,
+    SEED_MAX,
+    SIDE_MAX,
+    SIDE_MIN,
+    STORY_MAX_CHARS,
+    STORY_MIN_CHARS,
+)
 from komadori.ui.presets import all_preset_words
 from komadori.ui.render_jobs import PAGE_SIZE
 from komadori.ui.texts import LANGUAGES, catalog
+from komadori.ui.uploads import UPLOAD_MAX_BYTES
 
 _ASSETS = Path(__file__).parent / "assets"
 _SAMPLES = Path(__file__).parent / "samples"
-_STYLES = ("paper.css", "gradio.css", "stage.css", "dialog.css", "jobs.css")
-_SCRIPTS = ("page.js", "form.js", "stage.js", "jobs.js")
+_STYLES = ("paper.css", "gradio.css", "stage.css", "dialog.css", "jobs.css", "frame.css")
+_SCRIPTS = ("page.js", "form.js", "stage.js", "jobs.js", "frame_form.js", "frame.js")
+# What is drawn for the stage of a storyboard is drawn alike on that of a first frame.
+_STAGE = re.compile(r"#stage(?![\w-])")
+_STAGES = ":is(#stage, #frame-stage)"
 
 PANELS_DEFAULT = 12
 FORM_FIELDS = 10
@@ -58,6 +72,51 @@ SCRIPT_TEXTS = (
     "broken_inside",
     "switch_language",
     "switch_shade",
+    "frame_draft",
+    "frame_sample",
+    "frame_prompt",
+    "frame_scene",
+    "frame_scene_hint",
+    "frame_cast",
+    "frame_cast_hint",
+    "frame_cast_add",
+    "frame_cast_studio",
+    "frame_size",
+    "frame_provider",
+    "frame_candidates",
+    "frame_seed",
+    "frame_draw",
+    "draw_shortcut",
+    "frame_slot_replace",
+    "frame_slot_choose",
+    "frame_slot_remove",
+    "frame_slot_large",
+    "reject_upload_missing",
+    "frame_nobody",
+    "frame_name",
+    "cast_description",
+    "frame_in_shot",
+    "frame_looks",
+    "frame_cast_none",
+    "frame_size_own",
+    "frame_width",
+    "frame_height",
+    "frame_draft_note_none",
+    "frame_draft_note_sketch",
+    "frame_draft_note_provider",
+    "frame_draft_none",
+    "frame_draft_sketch",
+    "frame_draft_provider",
+    "frame_provider_auto",
+    "frame_seed_new",
+    "frame_prompt_hint",
+    "frame_cost_free",
+    "frame_cost_unknown",
+    "frame_cost_many",
+    "frame_cost_one",
+    "frame_cost_draft",
+    "frame_count",
+    "frame_slot_wait",
 )
 
 _SANS = (
@@ -224,6 +283,15 @@ def _head() -> str:
         "panels": PANELS_DEFAULT,
         "fields": FORM_FIELDS,
         "page": PAGE_SIZE,
+        "frame": {
+            "prompt": PROMPT_MAX_CHARS,
+            "cast": CAST_MAX,
+            "candidates": CANDIDATES_MAX,
+            "side_min": SIDE_MIN,
+            "side_max": SIDE_MAX,
+            "seed_max": SEED_MAX,
+            "most_bytes": UPLOAD_MAX_BYTES,
+        },
     }
     data = (
         f"window.KOMADORI_WORDS={_json(words)};window.KOMADORI_LIMITS={_json(limits)};"
@@ -231,6 +299,7 @@ def _head() -> str:
         f"window.KOMADORI_PRESETS={_json(all_preset_words())};"
     )
     style = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _STYLES)
+    style = _STAGE.sub(_STAGES, style)
     scripts = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     icon = quote((_ASSETS / "icon.svg").read_text(encoding="utf-8"))
     link = f'<link rel="icon" type="image/svg+xml" href="data:image/svg+xml,{icon}">'

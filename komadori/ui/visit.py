@@ -97,7 +97,10 @@ def guarded(handler: Callable[..., Any], answers: gr.HTML) -> Callable[..., Any]
             log.exception("handler failed: name=%s", handler.__name__)
             yield {answers: broken(values)}
 
-    return stream if inspect.isasyncgenfunction(handler) else once
+    guard: Callable[..., Any] = stream if inspect.isasyncgenfunction(handler) else once
+    # Gradio keeps one list of names for these and for the public API, whose names are promised.
+    guard.__name__ = f"page_{handler.__name__}"
+    return guard
 
 
 def broken(values: tuple[Any, ...]) -> dict[str, Any]:

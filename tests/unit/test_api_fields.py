@@ -32,6 +32,22 @@ def key(value: object) -> str:
     return fields.secret(value, "session_key")
 
 
+def draft(value: object) -> str | None:
+    return fields.one_of(value, "draft", ("sketch", "provider"))
+
+
+def in_shot(value: object) -> list[str] | None:
+    return fields.names(value, "character_ids")
+
+
+def place(value: object) -> Any:
+    return fields.picture(value, "scene_reference")
+
+
+def resend(value: object) -> bool:
+    return fields.flag(value, "resend_unknown")
+
+
 @pytest.mark.parametrize(
     ("check", "value", "expected"),
     [
@@ -43,6 +59,23 @@ def key(value: object) -> str:
         (style, {"mood": "calm"}, {"mood": "calm"}),
         (style, None, {}),
         (fields.panel_number, 1, 1),
+        (fields.draft_number, None, None),
+        (fields.draft_number, 2, 2),
+        (fields.candidate_number, 8, 8),
+        (fields.seed, None, None),
+        (fields.seed, 0, 0),
+        (fields.size, "1280x720", (1280, 720)),
+        (fields.size, "64×2048", (64, 2048)),
+        (fields.provider, "auto", "auto"),
+        (draft, None, None),
+        (draft, "", None),
+        (draft, "sketch", "sketch"),
+        (in_shot, None, None),
+        (in_shot, [], []),
+        (in_shot, [" Mei "], ["Mei"]),
+        (place, None, None),
+        (place, {"path": "a.png"}, {"path": "a.png"}),
+        (resend, True, True),
         (cast, [{"name": "Mei"}], [{"name": "Mei"}]),
         (cast, None, []),
         (key, "k" * 16, "k" * 16),
@@ -77,6 +110,25 @@ def test_what_is_right_passes(check: Callable[[object], Any], value: object, exp
         (fields.panel_number, 0, "panel: there is no panel 0; they are numbered from 1"),
         (fields.panel_number, 10**30, "panel: there is no panel 1000"),
         (fields.panel_number, True, "panel: true.*numbered from 1"),
+        (fields.draft_number, 0, "draft: there is no draft 0; they are numbered from 1"),
+        (fields.draft_number, "1", "draft: '1'.*numbered from 1"),
+        (fields.candidate_number, None, "number: null"),
+        (fields.candidate_number, 10**9, "number: there is no picture 1000000000"),
+        (fields.seed, 2**31, "seed: 2147483648 is out of range"),
+        (fields.seed, "lucky", "seed: 'lucky'"),
+        (fields.size, "1280", "size: '1280' was given; needed is width x height"),
+        (fields.size, "63x720", "size: 63x720 is out of range.*64 to 2048 pixels"),
+        (fields.size, "٣٣٣x٣٣٣", "size"),
+        (fields.size, None, "size: null"),
+        (fields.provider, "Open AI", "provider: 'Open AI'.*'auto'"),
+        (fields.provider, None, "provider: null"),
+        (draft, "rough", "draft: 'rough' was given; needed is null or one of sketch, provider"),
+        (draft, 1, "draft: 1"),
+        (in_shot, "Mei", "character_ids: 'Mei' was given; needed is a list of names"),
+        (in_shot, [5], r"character_ids\.0: 5"),
+        (place, "a.png", "scene_reference: a picture is needed, uploaded with handle_file"),
+        (resend, "yes", "resend_unknown: 'yes' was given; needed is true or false"),
+        (resend, 1, "resend_unknown: 1"),
         (fields.job_id, None, "job_id: null"),
         (fields.job_id, "", "job_id: ''"),
         (fields.idempotency_key, 5, "idempotency_key: 5"),

@@ -98,6 +98,12 @@ async def test_the_page_adds_no_handler_to_the_public_api() -> None:
         "delete_job",
         "redo_panel",
         "job_panels",
+        "create_frame",
+        "approve_draft",
+        "redo_draft",
+        "pick_candidate",
+        "job_pictures",
+        "providers",
     }
 
 

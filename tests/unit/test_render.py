@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from komadori.domain.ids import ArtifactId, JobId, StepId
+from komadori.domain.making import Making
 from komadori.domain.states import JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.story import Line, Scene, Setting, Shot
 from komadori.domain.view import (
@@ -30,16 +31,14 @@ from komadori.ui.render import (
     size_words,
 )
 from komadori.ui.render_jobs import PAGE_SIZE, job_list, row
+from komadori.ui.render_log import log_lines
+from komadori.ui.render_names import JOB_SHAPES, SHAPES
 from komadori.ui.render_panels import card, cards, versions
 from komadori.ui.render_stage import empty_stage, stage
 from komadori.ui.render_strip import (
-    JOB_SHAPES,
-    SHAPES,
     cells,
-    log_lines,
     mini_strip,
     strip,
-    waterfall,
 )
 from komadori.ui.texts import LANGUAGES, Language, say
 
@@ -59,7 +58,9 @@ def make_step(kind: StepKind, number: int, state: StepState, **facts: Any) -> St
         "problem": None,
         "started_at": None,
         "ended_at": None,
-        "timings": {},
+        "spans": (),
+        "making": None,
+        "picture": None,
     }
     return StepView(**(given | facts))
 
@@ -108,6 +109,9 @@ def make_view(state: JobState, panels: tuple[PanelView, ...] = (), **facts: Any)
         "deleted": False,
         "target": None,
         "request": {"panels": len(panels) or 12},
+        "provider": "",
+        "cost": (),
+        "picked": None,
         "source": None,
         "frames": (),
         "steps": tuple(steps),
@@ -251,6 +255,20 @@ def test_the_sentence_counts_what_failed() -> None:
     assert sentence(view, "zh") == "12 格里有 3 格没画成：绘图服务拒绝了"
 
 
+def test_the_sentence_tells_what_failed_apart_from_what_was_not_answered() -> None:
+    refused = Problem(code="refused", message="The provider refused the prompt.")
+    lost = Problem(code="unknown_outcome", message="The connection broke.")
+    panels = (make_panel(1, StepState.FAILED), make_panel(2, StepState.UNKNOWN))
+    view = make_view(JobState.PARTIAL, panels, problem=lost)
+    steps = tuple(
+        replace(step, problem=refused if step.state is StepState.FAILED else lost)
+        for step in view.steps
+    )
+
+    said = sentence(replace(view, steps=steps), "en")
+    assert said == "1 of 2 failed: the provider refused the prompt"
+
+
 def test_a_panel_that_is_drawn_again_keeps_its_picture_and_its_storyboard_alive() -> None:
     panel = make_panel(1, StepState.COMPLETED, redo=JobId("job2"))
     view = make_view(JobState.COMPLETED, (panel,))
@@ -392,6 +410,7 @@ def make_frames(*states: StepState) -> tuple[Frame, ...]:
     """Return one frame for each state; completed ones have a picture."""
     return tuple(
         Frame(
+            kind=StepKind.PANEL,
             number=number,
             state=state,
             picture=ArtifactId(f"picture{number}") if state is StepState.COMPLETED else None,
@@ -446,7 +465,7 @@ def test_the_job_of_a_redone_panel_says_which_panel_of_which_storyboard() -> Non
         kind=JobKind.PANEL,
         target=board.id,
         title="closer",
-        frames=(Frame(number=3, state=StepState.COMPLETED, picture=ArtifactId("p")),),
+        frames=(replace(make_frames(StepState.COMPLETED)[0], number=3),),
     )
     part = ListPart(items=(redo, board), total=2)
 
@@ -464,37 +483,159 @@ def test_a_crowded_strip_is_drawn_without_pictures(count: int, density: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "provider", "said"),
     [
-        ("rules", "The story was split by rules."),
-        ("llm", "The story was split by a language model."),
-        (None, "Storyboard sketches by the built-in renderer.</p>"),
+        ("rules", "", ">The story was split by rules.</p>"),
+        ("llm", "sketch", "renderer. The story was split by a language model."),
+        (None, "sketch", "Storyboard sketches by the built-in renderer.</p>"),
+        (None, "openai", "Drawn by openai.</p>"),
     ],
 )
-def test_the_stage_says_what_the_pictures_are_and_who_split_the_story(
-    source: str | None, said: str
+def test_the_stage_says_who_drew_the_pictures_and_who_split_the_story(
+    source: str | None, provider: str, said: str
 ) -> None:
-    assert said in stage(make_view(JobState.COMPLETED, source=source), "en")["foot"]
+    view = make_view(JobState.COMPLETED, source=source, provider=provider)
+
+    assert said in stage(view, "en")["foot"]
 
 
-def test_the_waterfall_shows_when_each_step_ran() -> None:
+def test_the_stage_says_nothing_of_a_maker_that_nobody_knows() -> None:
+    assert "made" not in stage(make_view(JobState.QUEUED), "en")["foot"]
+    assert "made" not in empty_stage("en")["foot"]
+
+
+def make_making(provider: str = "openai", **facts: Any) -> Making:
+    """Return how a picture was made."""
+    label = "Komadori sketch" if provider == "sketch" else "OpenAI"
+    return Making(**{"provider": provider, "label": label, **facts})
+
+
+def test_all_who_drew_are_named() -> None:
+    steps = tuple(
+        make_step(StepKind.PANEL, number, StepState.COMPLETED, making=make_making(provider))
+        for number, provider in enumerate(["openai", "sketch", "openai"], 1)
+    )
+    view = replace(make_view(JobState.COMPLETED, provider="openai"), steps=steps)
+
+    assert "Drawn by OpenAI and the built-in renderer." in stage(view, "en")["foot"]
+    assert "绘制：OpenAI、内置绘图器。" in stage(view, "zh")["foot"]
+
+
+def test_a_panel_tells_who_drew_the_picture_it_shows_and_of_no_other() -> None:
+    panel = make_panel(1, StepState.COMPLETED)
     step = make_step(
         StepKind.PANEL,
-        2,
+        1,
         StepState.COMPLETED,
-        started_at=10.0,
-        ended_at=12.0,
-        timings={"generate": 1.5, "store": 0.5},
+        making=make_making(model="gpt-image-2"),
+        picture=panel.picture,
     )
-    view = replace(make_view(JobState.COMPLETED), steps=(step,))
 
-    html = waterfall(view, "en")
-    assert "Panel 2" in html
-    assert "generate: 1.5 s" in html
-    assert "2.0 s" in html
+    assert "OpenAI · gpt-image-2" in card(panel, step, "en")
+    newer = replace(panel, picture=ArtifactId("newer"), version=2)
+    assert "OpenAI" not in card(newer, step, "en")
 
 
-def test_the_log_says_known_events_in_words() -> None:
-    entry = LogEntry(sequence=1, at=0.0, kind="submitted", facts={})
+@pytest.mark.parametrize(
+    ("states", "asks", "offers"),
+    [
+        ((StepState.FAILED,), False, True),
+        ((StepState.UNKNOWN,), True, False),
+        ((StepState.FAILED, StepState.UNKNOWN), True, True),
+        ((StepState.COMPLETED,), False, True),
+    ],
+)
+def test_what_was_sent_and_not_answered_is_sent_again_only_when_that_is_said(
+    states: tuple[StepState, ...], asks: bool, offers: bool
+) -> None:
+    panels = tuple(make_panel(number, state) for number, state in enumerate(states, 1))
+    view = make_view(JobState.PARTIAL, panels, frames=make_frames(*states))
 
-    assert "已提交" in log_lines([entry], "zh")
+    head, listed = stage(view, "en")["head"], row(view, 2_000.0, "en")
+    assert ("Send again (may be paid twice)" in head) is asks
+    assert ("may have been made and billed" in head) is asks
+    assert ("Make what is missing" in head) is offers
+    assert ("data-resend" in listed) is asks
+    assert ("Make missing" in listed) is offers
+
+
+def make_frame_view(state: JobState, *steps: StepView, **facts: Any) -> JobView:
+    """Return the job of a first frame."""
+    frames = tuple(
+        Frame(kind=step.kind, number=step.number, state=step.state, picture=step.picture)
+        for step in steps
+    )
+    view = make_view(state, kind=JobKind.FRAME, stage=None, frames=frames, **facts)
+    return replace(view, steps=steps)
+
+
+def test_a_first_frame_is_listed_with_its_pictures_and_knows_its_kind() -> None:
+    view = make_frame_view(
+        JobState.COMPLETED,
+        make_step(StepKind.DRAFT, 1, StepState.COMPLETED, picture=ArtifactId("d")),
+        make_step(StepKind.FRAME, 1, StepState.COMPLETED, picture=ArtifactId("f")),
+    )
+
+    html = row(view, 2_000.0, "en")
+    assert 'data-kind="frame"' in html
+    assert ">First frame<" in html
+    assert "/files/d/thumb" in html
+    assert "/files/f/thumb" in html
+    assert 'aria-label="2 pictures"' in html
+    assert [cell.name for cell in cells(view, "en")] == ["Draft 1", "Picture 1"]
+
+
+_DRAFT = make_step(StepKind.DRAFT, 1, StepState.COMPLETED, picture=ArtifactId("d"))
+_DONE = make_step(
+    StepKind.FRAME,
+    1,
+    StepState.COMPLETED,
+    picture=ArtifactId("f"),
+    started_at=10.0,
+    ended_at=22.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "steps", "said"),
+    [
+        (
+            JobState.RUNNING,
+            (make_step(StepKind.DRAFT, 1, StepState.RUNNING),),
+            "Drawing the draft",
+        ),
+        (
+            JobState.RUNNING,
+            (_DRAFT, make_step(StepKind.FRAME, 1, StepState.RUNNING)),
+            "Drawing the picture",
+        ),
+        (
+            JobState.RUNNING,
+            (_DONE, make_step(StepKind.FRAME, 2, StepState.RUNNING)),
+            "Drawing picture 2 of 2",
+        ),
+        (JobState.COMPLETED, (_DRAFT, _DONE), "The picture is drawn, in 12 s"),
+        (
+            JobState.PARTIAL,
+            (_DONE, make_step(StepKind.FRAME, 2, StepState.UNKNOWN)),
+            "Sent and not answered: 1 of 2 pictures",
+        ),
+        (
+            JobState.CANCELLED,
+            (_DONE, make_step(StepKind.FRAME, 2, StepState.CANCELLED)),
+            "Cancelled. 1 of 2 pictures are drawn and stay",
+        ),
+    ],
+)
+def test_the_sentence_of_a_first_frame_is_plain(
+    state: JobState, steps: tuple[StepView, ...], said: str
+) -> None:
+    assert sentence(make_frame_view(state, *steps), "en") == said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_draft_that_waits_asks_for_approval(language: Language) -> None:
+    problem = Problem(code="approval", message="It waits.")
+    view = make_frame_view(JobState.WAITING, _DRAFT, problem=problem)
+
+    assert sentence(view, language) == say(language, "say_approval")

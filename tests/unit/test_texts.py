@@ -10,6 +10,7 @@ import pytest
 from komadori.domain.states import JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.story import Setting, Shot, Style, TimeOfDay, Weather
 from komadori.ui.presets import PRESETS, preset_words
+from komadori.ui.render_parts import WORKS
 from komadori.ui.texts import I18N, LANGUAGES, catalog, language_of, placeholders, say, say_or
 from komadori.ui.theme import HEAD, SCRIPT_TEXTS
 
@@ -30,6 +31,16 @@ COMPOSED = {
     "preset_": list(PRESETS),
     "sample_": list(LANGUAGES),
     "made_split_": ["rules", "llm"],
+    "work_": WORKS,
+    "part_": [
+        *("references", "compress", "compress_scene", "compress_name", "connect", "upload"),
+        *("wait", "receive", "parse", "poll", "download", "draw", "fit", "store", "split"),
+    ],
+    "frame_provider_": ["first", "only"],
+    "frame_help_": ["refused", "time_limit", "provider_busy", "provider_down"],
+    "frame_limit_learned_": ["least", "most"],
+    "frame_reference_": ["scene", "picture"],
+    "say_drawing_": ["draft", "draft_of", "frame", "frame_of"],
 }
 OPEN_ENDED = ("reject_", "problem_", "log_", "preset_")
 # Not words that a line of code names: a comparison would find them idle.
@@ -38,8 +49,13 @@ PARTS = {
     for which in ("empty", "none_match")
     for part in ("title", "text", "action")
 }
-OUTCOMES = ("completed", "failed", "cancelled", "released", "died")
+OUTCOMES = ("completed", "failed", "cancelled", "released", "died", "waited", "unknown")
 LOG_PANE = {"log_title", "log_loading", "log_empty"}
+# What a first frame says otherwise than a storyboard.
+PARTS |= {
+    f"say_{key}_frame"
+    for key in ("completed", "completed_in", "partial", "partial_plain", "unanswered", "cancelled")
+}
 PARTS |= {"say_waiting_plain", "say_failed_plain", "jobs_state", "jobs_kind"}
 
 
@@ -136,7 +152,7 @@ def test_every_problem_of_the_product_has_words() -> None:
 
 def test_every_line_of_the_log_has_words() -> None:
     notes = (call for call in _product_calls() if getattr(call.func, "attr", "") == "note")
-    kinds = {text for call in notes for text in _first_texts(call)[:1]}
+    kinds = {text for call in notes if call.args for text in _texts_in(call.args[0])}
     kinds |= {f"step_{outcome}" for outcome in OUTCOMES}
 
     assert {kind for kind in kinds if f"log_{kind}" not in catalog("en")} == set()
@@ -214,6 +230,14 @@ def _first_texts(call: ast.Call) -> list[str]:
     return [
         a.value for a in call.args[:2] if isinstance(a, ast.Constant) and isinstance(a.value, str)
     ]
+
+
+def _texts_in(value: ast.expr) -> list[str]:
+    """Return a literal text, or both of a choice between two."""
+    if isinstance(value, ast.IfExp):
+        return _texts_in(value.body) + _texts_in(value.orelse)
+    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
+    return [str(value.value)] if is_text else []
 
 
 def _codes(class_name: str) -> Iterator[str]:

@@ -74,7 +74,8 @@
       newer: () => turn(-1),
       older: () => turn(1),
       link: () => trigger("make_link", {}),
-      open(job) {
+      open(job, row) {
+        if (row.dataset.kind === "frame" && km.openFrame) return km.openFrame(job);
         km.openJob(job);
         km.room("studio");
       },
@@ -86,7 +87,7 @@
       },
       retry(job, row, button) {
         button.disabled = true;
-        trigger("retry_job", { job, ...asked });
+        trigger("retry_job", { job, resend: "resend" in button.dataset, ...asked });
       },
       delete(job, row) {
         const title = row.dataset.title;

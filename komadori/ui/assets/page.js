@@ -189,6 +189,23 @@ window.komadori = (() => {
     return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
+  // What stands in a fold is asked for when it is unfolded, and again while the page around it
+  // changes. Returns what is to be called after a change.
+  const AGAIN_MS = 1500;
+  function folds(root, ask) {
+    const askedAt = {};
+    const read = (fold) => {
+      askedAt[fold.dataset.asks] = Date.now();
+      ask(fold.dataset.asks);
+    };
+    root.addEventListener("toggle", ({ target }) => target.dataset.asks && target.open && read(target), true);
+    return () => {
+      for (const fold of root.querySelectorAll("details[data-asks][open]")) {
+        if (Date.now() - (askedAt[fold.dataset.asks] || 0) > AGAIN_MS) read(fold);
+      }
+    };
+  }
+
   // Answers of the server that belong into a slot somewhere on the page.
   const receivers = {};
   function answers(props, watch) {
@@ -201,7 +218,7 @@ window.komadori = (() => {
   receivers.refused = () => komadori.sent();
   receivers.same = () => komadori.listed?.();
   receivers.notice = (answer) => notice(answer.text, { isError: answer.error });
-  for (const kind of ["log", "versions"]) {
+  for (const kind of ["log", "runs", "versions"]) {
     receivers[kind] = (answer) => {
       for (const slot of document.querySelectorAll("[data-slot]")) {
         if (slot.dataset.slot === answer.to) patch(slot, parse(answer.html));
@@ -267,5 +284,5 @@ window.komadori = (() => {
 
   keepShade();
   retell();
-  return { say, store, patch, parse, quietly, notice, button, newKey, answers, receivers, header, room, describeApi, isStill, language };
+  return { say, store, patch, parse, quietly, notice, button, newKey, folds, answers, receivers, header, room, describeApi, isStill, language };
 })();

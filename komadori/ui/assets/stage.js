@@ -11,7 +11,6 @@
       element.append(parts[name]);
     }
     let shown = null;
-    let logAt = 0;
     let stillTimer = 0;
     let isAway = false;
 
@@ -37,7 +36,7 @@
       shown = value;
       if (value.job && km.answered() && isOther && innerWidth <= 1000) document.querySelector("#stage").scrollIntoView();
       dialog.refresh();
-      readLog();
+      readFolds();
     }
 
     function remember(job) {
@@ -47,19 +46,7 @@
       history.replaceState(history.state, "", address);
     }
 
-    function readLog() {
-      const log = parts.foot.querySelector("details[data-log]");
-      if (!log?.open || Date.now() - logAt < 1500) return;
-      logAt = Date.now();
-      trigger("show_log", { job: shown.job });
-    }
-
-    parts.foot.addEventListener("toggle", (event) => {
-      if (event.target.dataset.log && event.target.open) {
-        logAt = 0;
-        readLog();
-      }
-    }, true);
+    const readFolds = km.folds(parts.foot, (what) => trigger(what, { job: shown.job }));
 
     element.addEventListener("click", (event) => {
       const asked = event.target.closest("[data-do]");
@@ -78,7 +65,7 @@
         asked.disabled = false;
         delete asked.dataset.held;
       }, 4000);
-      return trigger(`${what}_job`, { job: shown.job });
+      return trigger(`${what}_job`, { job: shown.job, resend: "resend" in asked.dataset });
     }
 
     parts.panels.addEventListener("keydown", (event) => {

@@ -1,0 +1,138 @@
+"""What the page tells of how pictures were made: times, comparison, log, and lost requests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.browser import (
+    PATIENCE_MS,
+    NewReader,
+    Reader,
+    draw,
+    drawn,
+    job_row,
+    open_room,
+    sentence,
+    wait_until_all_drawn,
+)
+from tests.e2e.conftest import App, RunApp
+from tests.integration.providers import FakeProvider, fake_provider
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def unfold(page: Page, name: str) -> None:
+    """Unfold what stands below the panels."""
+    page.locator("#stage .foot > details > summary").filter(has_text=name).click()
+
+
+def test_times_unfold_by_step_and_are_compared_with_earlier_ones(reader: Reader) -> None:
+    page = reader.open()
+    drawn(page, panels=2)
+    drawn(page, panels=3)
+
+    unfold(page, "Timings")
+    rows = page.locator("#stage .waterfall .steps > li")
+    expect(rows).to_have_count(4)
+    expect(page.locator("#stage .runs")).to_contain_text("the built-in renderer")
+    expect(page.locator("#stage .runs tbody tr").first).to_contain_text("in all")
+
+    panel = page.locator('#stage .waterfall [data-key="panel-2"]')
+    panel.locator("summary").click()
+    for part in ("reading references", "drawing", "storing"):
+        expect(panel.locator(".parts")).to_contain_text(part)
+    expect(panel).to_contain_text("no other one is ready")
+
+
+def test_the_log_tells_who_drew_and_what_took_the_time(reader: Reader) -> None:
+    page = reader.open()
+    drawn(page, panels=1)
+
+    unfold(page, "Log")
+    line = page.locator("#stage .log li").filter(has_text="Panel 1: done")
+    expect(line).to_contain_text("the built-in renderer · ")
+    expect(line).to_contain_text("drawing")
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeProvider]:
+    """A provider that asks money."""
+    with fake_provider(tmp_path_factory.mktemp("provider")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def paid_app(
+    provider: FakeProvider, run_app: RunApp, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[App]:
+    """An app that draws by this provider."""
+    folder = tmp_path_factory.mktemp("paid")
+    described = (ROOT / "config" / "providers" / "openai.yaml").read_text(encoding="utf-8")
+    providers = folder / "providers"
+    providers.mkdir()
+    (providers / "openai.yaml").write_text(
+        described.replace("https://api.openai.com", provider.url), encoding="utf-8"
+    )
+    environment = {
+        "KOMADORI_PROVIDERS_DIR": str(providers),
+        "OPENAI_API_KEY": provider.key("openai"),
+    }
+    with run_app(folder, environment=environment) as running:
+        yield running
+
+
+def test_who_drew_is_told_below_the_panels_and_beside_the_large_picture(
+    new_reader: NewReader, paid_app: App
+) -> None:
+    page = new_reader(at=paid_app).open()
+    drawn(page, panels=1)
+
+    expect(page.locator("#stage .made")).to_contain_text("Drawn by OpenAI.")
+    page.locator('#stage [data-panel="1"]').click()
+    expect(page.locator("dialog[open] .maker")).to_have_text("OpenAI · gpt-image-2")
+
+
+def test_a_lost_request_is_sent_again_from_the_stage_when_the_reader_says_so(
+    new_reader: NewReader, paid_app: App, provider: FakeProvider
+) -> None:
+    page = new_reader(at=paid_app).open()
+    provider.fault("close_after_billing")
+    before = len(provider.bills())
+    draw(page, panels=2)
+
+    asked = page.locator("#stage .unanswered")
+    expect(asked).to_contain_text("may have been made and billed", timeout=PATIENCE_MS)
+    expect(sentence(page)).to_contain_text("Sent and not answered: 1 of 2 panels")
+    expect(page.get_by_role("button", name="Make what is missing")).to_have_count(0)
+    assert len(provider.bills()) == before + 2
+    asked.get_by_role("button", name="Send again (may be paid twice)").click()
+
+    wait_until_all_drawn(page, 2)
+    assert len(provider.bills()) == before + 3
+
+
+def test_what_failed_and_what_was_lost_are_offered_apart_in_the_list(
+    new_reader: NewReader, paid_app: App, provider: FakeProvider
+) -> None:
+    page = new_reader(at=paid_app).open()
+    provider.fault("close_after_billing")
+    provider.fault("refused")
+    before = len(provider.bills())
+    job = draw(page, panels=2)
+    expect(page.locator("#stage .unanswered")).to_be_visible()
+
+    open_room(page, "Jobs")
+    row = job_row(page, job)
+    row.get_by_role("button", name="Make missing").click()
+    expect(row.get_by_role("button", name="Make missing")).to_have_count(0)
+    expect(row.locator(".state.is-partial")).to_be_visible()
+    assert len(provider.bills()) == before + 2  # the lost one was not sent again
+    row.get_by_role("button", name="Send again (may be paid twice)").click()
+
+    expect(row.locator(".state.is-completed")).to_be_visible()
+    expect(row.locator(".unanswered")).to_have_count(0)
+    assert len(provider.bills()) == before + 3
