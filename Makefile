@@ -18,7 +18,7 @@ PIP := $(RUN) -m pip install --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run install test check format bench bench-idle
+.PHONY: help run install test check format bench bench-compress bench-idle
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ format: $(INSTALLED_DEV) ## let ruff put the code in order
 
 bench: $(INSTALLED_DEV) ## measure the ledger against bare Huey and Celery (needs redis-server)
 	$(RUN) benchmarks/ledger.py $(ARGS)
+
+bench-compress: $(INSTALLED_DEV) ## measure how reference pictures are made small
+	$(RUN) benchmarks/compress.py $(ARGS)
 
 bench-idle: $(INSTALLED_DEV) ## measure start-up, memory and load of the idle product
 	$(RUN) benchmarks/idle.py $(ARGS)

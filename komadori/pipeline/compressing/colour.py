@@ -10,6 +10,8 @@ _ICC_MAX = 4 * 1024 * 1024
 _SPACES = {"RGB": "RGB ", "CMYK": "CMYK", "L": "GRAY"}
 _SRGB = ImageCms.createProfile("sRGB")
 _ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
+_BROKEN = (OSError, ValueError, TypeError, AttributeError)
+"""What littleCMS and Pillow raise for profiles that are not."""
 _HIGH_BYTE = [value >> 8 for value in range(65536)]
 
 
@@ -37,8 +39,11 @@ def plain(image: Image.Image) -> Image.Image:
 
 
 def is_srgb(icc: bytes | None) -> bool:
-    """Whether no profile, or one that says sRGB, is with the picture."""
-    return not icc or b"sRGB" in icc[:1024]
+    """Whether no profile, or one that is called sRGB, is with the picture."""
+    if not icc:
+        return True
+    profile = _profile(icc)
+    return profile is not None and _name(profile).startswith("srgb")
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str | None]:
@@ -56,15 +61,29 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str | N
 
 def _transformed(image: Image.Image, icc: bytes) -> Image.Image | None:
     """Return the picture in sRGB; None if the profile is broken or of another colour model."""
-    if len(icc) > _ICC_MAX or image.mode not in _SPACES:
+    profile = _profile(icc)
+    if profile is None or profile.profile.xcolor_space != _SPACES.get(image.mode):
         return None
     try:
-        profile = ImageCms.ImageCmsProfile(BytesIO(icc))
-        if profile.profile.xcolor_space != _SPACES[image.mode]:
-            return None
         return ImageCms.profileToProfile(image, profile, _SRGB, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError):
+    except (ImageCms.PyCMSError, *_BROKEN):
         return None
+
+
+def _profile(icc: bytes) -> ImageCms.ImageCmsProfile | None:
+    if len(icc) > _ICC_MAX:
+        return None
+    try:
+        return ImageCms.ImageCmsProfile(BytesIO(icc))
+    except (ImageCms.PyCMSError, *_BROKEN):
+        return None
+
+
+def _name(profile: ImageCms.ImageCmsProfile) -> str:
+    try:
+        return ImageCms.getProfileDescription(profile).strip().lower()
+    except (ImageCms.PyCMSError, *_BROKEN):
+        return ""
 
 
 def is_transparent(image: Image.Image) -> bool:

@@ -23,6 +23,11 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_BROKEN_EXIF = (
+    *(SyntaxError, ValueError, TypeError, KeyError, struct.error, OSError, OverflowError),
+    *(RuntimeError, UserWarning),  # a filter may make an error of Pillow's warning
+)
+
 
 @dataclass(slots=True)
 class Pixels:
@@ -47,7 +52,7 @@ def decoded(image: Image.Image, longest: int, *, keep_alpha: bool) -> Pixels:
     except Exception as exc:  # fuzzed files made Pillow raise seven kinds of exceptions here
         raise refusals.damaged() from exc
     if min(pixels.image.size) < refusals.SIDE_MIN:
-        raise refusals.too_small(*pixels.image.size)
+        raise refusals.too_narrow(*pixels.image.size)
     return pixels
 
 
@@ -75,7 +80,7 @@ def turn_of(image: Image.Image) -> Image.Transpose | None:
     """Return what turns the picture upright. Damaged EXIF is no reason to refuse a picture."""
     try:
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):
+    except _BROKEN_EXIF:
         return None
 
 

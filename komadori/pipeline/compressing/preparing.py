@@ -7,7 +7,7 @@ from PIL import Image
 
 from komadori.pipeline.compressing import colour, refusals
 from komadori.pipeline.compressing.curves import JPEG_CODEC, WEBP_CODEC
-from komadori.pipeline.compressing.decoding import Pixels, decoded, is_animated, turn_of
+from komadori.pipeline.compressing.decoding import Pixels, decoded, turn_of
 from komadori.pipeline.compressing.fitting import fitted
 from komadori.pipeline.compressing.lossless import fitted_png
 from komadori.pipeline.compressing.opening import opened
@@ -76,7 +76,7 @@ def _modes(wanted: Wanted) -> tuple[str, ...]:
 
 def _needs_work(image: Image.Image) -> bool:
     is_coloured = not colour.is_srgb(image.info.get("icc_profile"))
-    return is_coloured or is_animated(image) or turn_of(image) is not None
+    return is_coloured or turn_of(image) is not None
 
 
 def _is_whole(data: bytes, size: tuple[int, int]) -> bool:

@@ -70,6 +70,16 @@ def too_small(width: int, height: int) -> RequestRejected:
     )
 
 
+def too_narrow(width: int, height: int) -> RequestRejected:
+    """Long and thin: reduced to what is sent, too little of the short side is left."""
+    return RequestRejected(
+        f"The picture is too narrow: reduced to be sent, it has {width}x{height} pixels, and "
+        f"{SIDE_MIN} are needed on each side. Cut out the part that matters.",
+        code="picture_small",
+        least_px=SIDE_MIN,
+    )
+
+
 def no_fit(limit: int) -> RequestRejected:
     """No quality and no size brings it under the limit."""
     return RequestRejected(
