@@ -78,6 +78,8 @@ class Rest:
 
     seconds: float
     reason: str
+    is_down: bool
+    """Whether it failed too often; else it asked for a pause."""
 
 
 class Calls(Protocol):

@@ -48,14 +48,19 @@ class Backends:
 
     def named(self, name: str) -> ImageBackend:
         """Return a backend. Raises BackendRefused when there is none of that name."""
-        for backend in self._backends:
-            if backend.facts.name == name:
-                return backend
+        if (backend := self._found(name)) is not None:
+            return backend
+        for facts in self._faulty:
+            if facts.name == name:
+                raise BackendRefused(f"{facts.label} cannot be used: {facts.reason}.")
         known = ", ".join(facts.name for facts in self.facts)
         raise BackendRefused(
             f"There is no provider {name!r} on this machine; known are {known}. "
             "Put its file into the folder of providers, or choose another one."
         )
+
+    def _found(self, name: str) -> ImageBackend | None:
+        return next((one for one in self._backends if one.facts.name == name), None)
 
     def choices(self, wanted: str) -> tuple[Choice, ...]:
         """Return whom to ask, in this order, for a provider's name or `auto`.
@@ -68,13 +73,14 @@ class Backends:
         first = self.named(self._default if wanted == AUTO else wanted)
         if not first.facts.is_ready:
             raise BackendRefused(f"{first.facts.label} cannot be used: {first.facts.reason}.")
-        others = [self.named(name) for name in first.facts.fallback]
+        # One that takes over, but is not there, stops nobody while it is not needed.
+        others = [self._found(name) for name in first.facts.fallback]
         return (
             Choice(first, "the settings name it" if wanted == AUTO else "asked for"),
             *(
                 Choice(other, f"{first.facts.label} is down")
                 for other in others
-                if other.facts.is_ready
+                if other is not None and other.facts.is_ready
             ),
         )
 

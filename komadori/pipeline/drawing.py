@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from komadori.backends.images.protocol import ImageBackend, PictureOrder, ReferenceRole
 from komadori.domain.calls import CallState, Intent, OpenCall
@@ -22,6 +22,7 @@ from komadori.errors import (
     BackendDown,
     BackendError,
     BackendRefused,
+    NotFetchedYet,
     OutcomeUnknown,
     RequestRejected,
 )
@@ -70,11 +71,18 @@ class Draw:
         if earlier is not None and earlier.file is not None:
             return await self._found_again(task, context, earlier, earlier.file)
         with context.timed("references"):
-            sources = await read_references(task.drawing, context)
+            sources = await _sources(task, context, earlier)
         if earlier is not None:
-            choice = Choice(self._backends.named(earlier.provider), _EARLIER)
+            choice = Choice(self._asked_before(earlier), _EARLIER)
             return await self._drawn(task, context, choice, sources, earlier)
         return await self._by_the_first(task, context, sources)
+
+    def _asked_before(self, earlier: OpenCall) -> ImageBackend:
+        backend = self._backends.named(earlier.provider)
+        facts = backend.facts
+        if not facts.is_ready:  # it would refuse, and what was paid would be given up
+            raise NotFetchedYet(f"{facts.label} made it, and cannot be asked now: {facts.reason}.")
+        return backend
 
     async def _found_again(
         self, task: Task, context: StepContext, earlier: OpenCall, file: StoredFile
@@ -103,16 +111,31 @@ class Draw:
     async def _by_the_first(
         self, task: Task, context: StepContext, sources: tuple[Source, ...]
     ) -> tuple[StoredFile, Making]:
-        """Ask one after the other until one draws; what was refused or sent ends the round."""
+        """Ask one after the other until one draws.
+
+        One that is down is passed over. One that has no place just now, or asked for a pause, is
+        waited for: else whoever takes over in need would draw on every busy day, and one
+        storyboard would show two hands.
+        """
         setbacks: list[BackendError] = []
+        why = ""
         for choice in self._backends.choices(task.provider):
+            facts = choice.backend.facts
+            rest = await context.calls.rest(facts.name) if facts.is_remote else None
+            if rest is not None:
+                pause = BackendBusy(f"{facts.label}: {rest.reason}", retry_after_s=rest.seconds)
+                if not rest.is_down:
+                    raise pause
+                setbacks.append(pause)
+                why = rest.reason
+                continue
             try:
-                await _respect_rest(choice.backend, context)
-                return await self._drawn(task, context, choice, sources, None)
-            except (BackendBusy, BackendDown) as exc:
-                name = choice.backend.facts.name
-                log.warning("provider passed over: provider=%s reason=%s", name, exc)
+                chosen = replace(choice, why=why or choice.why)
+                return await self._drawn(task, context, chosen, sources, None)
+            except BackendDown as exc:
+                log.warning("provider passed over: provider=%s reason=%s", facts.name, exc)
                 setbacks.append(exc)
+                why = f"{facts.label} is down"
         raise _soonest(setbacks)
 
     async def _drawn(
@@ -143,7 +166,8 @@ class Draw:
         errand = PictureErrand(context, intent, earlier)
         file = await self._asked(task, context, choice.backend, references, errand)
         if facts.is_paid:
-            making = making.model_copy(update={"cost": facts.price})
+            price = earlier.price if earlier else facts.price
+            making = making.model_copy(update={"cost": price, "recovered": earlier is not None})
             context.describe(making)
         return file, making
 
@@ -184,12 +208,15 @@ class Draw:
         return file
 
 
-async def _respect_rest(backend: ImageBackend, context: StepContext) -> None:
-    """Pass by a backend that asked for a pause, or that failed too often."""
-    facts = backend.facts
-    rest = await context.calls.rest(facts.name) if facts.is_remote else None
-    if rest is not None:
-        raise BackendBusy(f"{facts.label}: {rest.reason}", retry_after_s=rest.seconds)
+async def _sources(
+    task: Task, context: StepContext, earlier: OpenCall | None
+) -> tuple[Source, ...]:
+    try:
+        return await read_references(task.drawing, context)
+    except BackendRefused:
+        if earlier is None:
+            raise
+        return ()  # nothing will be sent: what was made from them can still be fetched
 
 
 def _soonest(setbacks: Sequence[BackendError]) -> BackendError:

@@ -9,10 +9,15 @@ from komadori.pipeline.splitting.scenes import signs
 _SHOTS = {
     Shot.CLOSE_UP: re.compile(r"\bclose[- ]?up\b|\bportrait\b|特写|近景", re.IGNORECASE),
     Shot.OVER_THE_SHOULDER: re.compile(r"\bover[- ]the[- ]shoulder\b|过肩", re.IGNORECASE),
+    # "a wide-eyed girl", "a wide river", "a medium-sized dog" say nothing of the camera.
     Shot.WIDE: re.compile(
-        r"\bwide\b|\bestablishing\b|\blong shot\b|\bpanorama\b|远景|全景", re.IGNORECASE
+        r"\bwide(?:[- ]angle)?(?:,|:| (?:shot|view|establishing)\b)|\bwide[- ]angle\b"
+        r"|\bestablishing\b|\blong shot\b|\bpanorama\b|远景|全景",
+        re.IGNORECASE,
     ),
-    Shot.MEDIUM: re.compile(r"\bmedium\b|\bwaist\b|中景", re.IGNORECASE),
+    Shot.MEDIUM: re.compile(
+        r"\bmedium(?:,|:| (?:shot|close)\b)|\bwaist[- ]up\b|中景", re.IGNORECASE
+    ),
 }
 
 

@@ -27,13 +27,19 @@ _STYLES = {
 def prompt_of(drawing: Drawing, references: Sequence[Reference]) -> str:
     """Return what is to be drawn; it speaks of the references in their order.
 
-    What a person wrote to be drawn stays word for word; a panel is told by its scene, its people
-    and its style. Lettering comes later, so none is drawn.
+    What a person wrote to be drawn stays word for word, followed by what is known of those in
+    the shot; a panel is told by its scene, its people and its style. Lettering comes later, so
+    none is drawn.
     """
-    told = [drawing.prompt] if drawing.prompt else list(_panel(drawing))
+    told = list(_frame(drawing) if drawing.prompt else _panel(drawing))
     told += _wishes(drawing)
     told += [_naming(number, one) for number, one in enumerate(references, start=1)]
     return "\n".join(told)
+
+
+def _frame(drawing: Drawing) -> Iterator[str]:
+    yield drawing.prompt
+    yield from (_person(one) for one in drawing.cast if one.description)
 
 
 def _panel(drawing: Drawing) -> Iterator[str]:

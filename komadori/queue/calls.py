@@ -1,12 +1,15 @@
 """The book of requests to providers, kept in the store; each worker writes its step's calls."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, insert, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from komadori.domain.backends import Price
 from komadori.domain.calls import CallId, CallState, Intent, OpenCall, Rest, Run
@@ -17,21 +20,28 @@ from komadori.domain.states import JobState, StepState
 from komadori.errors import BackendBusy, LeaseLost
 from komadori.queue import schema
 from komadori.queue.providers import (
+    give_up_trial,
     lock_provider,
     note_outcome,
     note_trial,
     read_rest,
     rest_of,
+    turn_s,
 )
 from komadori.queue.store import Store
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RUNS_MOST = 200
-_PLACE_AGAIN_S = 2.0
+_INSIST_S, _AGAIN_S = 20.0, 0.5
+"""How long, and after what delay, an outcome is written again that the store did not take."""
 _TIMED_OUT = 0.9
 """A request without an answer that took this part of its timeout was ended by the timeout."""
 _table = schema.calls
+_CLOSED = tuple(
+    state.value for state in (CallState.REFUSED, CallState.BUSY, CallState.DOWN, CallState.UNKNOWN)
+)
 _FETCHABLE = (CallState.ACCEPTED.value, CallState.ANSWERED.value)
 _UNDER_WAY = text(
     "SELECT count(*) FROM calls JOIN steps ON steps.id = calls.step_id"
@@ -60,6 +70,18 @@ class StepCalls:
     async def _run(self, call: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call, *args)
 
+    async def _insist(self, write: Callable[..., None], *args: Any) -> None:
+        """Write what has happened: a picture that came must not be lost to a busy store."""
+        until = time.monotonic() + _INSIST_S
+        while True:
+            try:
+                return await self._run(write, *args)
+            except SQLAlchemyError as exc:
+                if time.monotonic() > until:
+                    raise
+                log.warning("request not noted yet: step=%s reason=%s", self._step.id, exc)
+            await asyncio.sleep(_AGAIN_S)
+
     async def open(self) -> OpenCall | None:
         """Return the newest request of this step that can still be fetched, if there is one."""
         return await self._run(self._read, _open_call, self._step.id)
@@ -79,18 +101,18 @@ class StepCalls:
     async def accepted(self, call: CallId, ticket: Mapping[str, Any]) -> None:
         """Store how the result is fetched."""
         values = {"state": CallState.ACCEPTED.value, "ticket": dict(ticket)}
-        await self._run(self._change, call, values)
+        await self._insist(self._change, call, values)
 
     async def answered(self, call: CallId, file: StoredFile, seconds: float | None) -> None:
         """Store that the picture is kept."""
         values = {"file": asdict(file), "file_id": file.id, "seconds": seconds}
-        await self._run(self._end, call, CallState.ANSWERED, values, None)
+        await self._insist(self._end, call, CallState.ANSWERED, values, None)
 
     async def ended(
         self, call: CallId, state: CallState, message: str, rest_s: float | None = None
     ) -> None:
         """Store that no picture came, and why."""
-        await self._run(self._end, call, state, {"message": message[:500]}, rest_s)
+        await self._insist(self._end, call, state, {"message": message[:500]}, rest_s)
 
     def _read(self, read: Callable[..., T], *args: Any) -> T:
         with self._store.read() as connection:
@@ -105,7 +127,7 @@ class StepCalls:
             self._require_step(connection)
             provider = lock_provider(connection, intent.provider)
             now = self._store.now(connection)
-            if rest := rest_of(provider, now):
+            if rest := rest_of(connection, provider, now):
                 raise BackendBusy(rest.reason, retry_after_s=rest.seconds)
             _require_place(connection, intent)
             note_trial(connection, provider, now, intent.timeout_s)
@@ -156,12 +178,29 @@ class StepCalls:
     ) -> None:
         with self._store.write() as connection:
             now = self._store.now(connection)
-            query = select(_table.c.provider, _table.c.started_at).where(_table.c.id == call)
-            row = connection.execute(query).one()
-            values = {"seconds": now - row.started_at, **values}
-            changed = update(_table).where(_table.c.id == call)
-            connection.execute(changed.values(**values, state=state.value, ended_at=now))
-            note_outcome(connection, row.provider, state, now, rest_s)
+            # A worker that was thought dead may come back after its request was closed.
+            is_this = (_table.c.id == call) & _table.c.state.not_in(_CLOSED)
+            row = connection.execute(select(_table).where(is_this)).mappings().one_or_none()
+            if row is None:
+                return
+            if values.get("seconds") is None:
+                values = {**values, "seconds": _took(row, state, now)}
+            connection.execute(
+                update(_table).where(is_this).values(**values, state=state.value, ended_at=now)
+            )
+            note_outcome(connection, row["provider"], state, now, rest_s)
+
+
+def _took(row: RowMapping, state: CallState, now: float) -> float | None:
+    """Return a request's seconds where nobody timed the whole.
+
+    What an earlier attempt had sent is fetched after a pause of ours. If that was because its time
+    was over, it has taken that long at least, which is what timeouts must learn.
+    """
+    seconds = float(now - row["started_at"])
+    if state is not CallState.ANSWERED:
+        return seconds
+    return float(row["timeout_s"]) if seconds > row["timeout_s"] else None
 
 
 def close_unanswered(connection: Connection, step_id: str, now: float) -> bool:
@@ -173,6 +212,8 @@ def close_unanswered(connection: Connection, step_id: str, now: float) -> bool:
     if not open_calls:
         return False
     connection.execute(_CLOSE, {"id": step_id, "now": now})
+    for row in open_calls:
+        give_up_trial(connection, row.provider)
     return any(row.is_paid for row in open_calls)
 
 
@@ -181,7 +222,7 @@ def _require_place(connection: Connection, intent: Intent) -> None:
     if under_way >= intent.at_once:
         raise BackendBusy(
             f"{intent.provider} has {under_way} requests under way, as many as it may have",
-            retry_after_s=_PLACE_AGAIN_S,
+            retry_after_s=turn_s(connection),
         )
 
 
@@ -206,8 +247,12 @@ def _open_call(connection: Connection, step_id: str) -> OpenCall | None:
 
 def _runs(connection: Connection, provider: str, model: str) -> tuple[Run, ...]:
     was_answered = (_table.c.state == CallState.ANSWERED.value) & _table.c.seconds.is_not(None)
-    timed_out = (_table.c.state == CallState.UNKNOWN.value) & (
-        _table.c.seconds >= _TIMED_OUT * _table.c.timeout_s
+    timed_out = (
+        (_table.c.state == CallState.UNKNOWN.value)
+        # One that was accepted or answered may have been lost days later.
+        & _table.c.ticket.is_(None)
+        & _table.c.file_id.is_(None)
+        & (_table.c.seconds >= _TIMED_OUT * _table.c.timeout_s)
     )
     query = (
         select(_table.c.size_band, _table.c.reference_count, _table.c.seconds)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -17,11 +18,18 @@ CIRCUIT_AFTER = 5
 """After so many requests in a row without a picture a provider is left alone."""
 CIRCUIT_FIRST_S = 30.0
 CIRCUIT_MOST_S = 900.0
+TURN_S, TURN_OF_EACH_S = 2.0, 0.25
+"""After so long a step looks again for a place; the more wait, the longer: four look a second."""
 _JITTER = 0.2
+_TRIAL = "one request tries it now"
 _table = schema.providers
 _TYPICAL = text(
     "SELECT seconds FROM calls WHERE provider = :provider AND state = 'answered'"
     " AND seconds IS NOT NULL ORDER BY ended_at DESC LIMIT 50"
+)
+
+_WAITING = text(
+    "SELECT count(*) FROM steps WHERE state = 'WAITING' AND error_code = 'provider_busy'"
 )
 
 
@@ -86,25 +94,44 @@ def lock_provider(connection: Connection, name: str) -> RowMapping:
     return row
 
 
-def rest_of(row: RowMapping, now: float) -> Rest | None:
+def rest_of(connection: Connection, row: RowMapping, now: float) -> Rest | None:
     """Return why a provider is not to be asked now."""
     if not _is_resting(row, now):
         return None
-    return Rest(seconds=round(row["rest_until"] - now, 1), reason=row["rest_reason"])
+    seconds, reason = _jittered(row["rest_until"] - now), row["rest_reason"]
+    if reason.endswith(_TRIAL):  # it may end long before its timeout
+        seconds = min(seconds, turn_s(connection))
+    is_down = row["failures"] >= CIRCUIT_AFTER
+    return Rest(seconds=round(seconds, 1), reason=reason, is_down=is_down)
+
+
+def turn_s(connection: Connection) -> float:
+    """Return after how many seconds it is worth looking for a place again."""
+    waiting: int = connection.execute(_WAITING).scalar_one()
+    return TURN_S + TURN_OF_EACH_S * waiting
 
 
 def read_rest(connection: Connection, name: str, now: float) -> Rest | None:
     """Return why a provider is not to be asked now, without holding its row."""
     row = connection.execute(select(_table).where(_table.c.name == name)).mappings().one_or_none()
-    return None if row is None else rest_of(row, now)
+    return None if row is None else rest_of(connection, row, now)
 
 
 def note_trial(connection: Connection, row: RowMapping, now: float, timeout_s: float) -> None:
     """After a rest for failures one request goes first; all others wait for how it ends."""
     if row["failures"] < CIRCUIT_AFTER:
         return
-    reason = f"{row['name']} failed {row['failures']} times in a row; one request tries it now"
+    reason = f"{row['name']} failed {row['failures']} times in a row; {_TRIAL}"
     _rest(connection, row["name"], now + timeout_s, reason)
+
+
+def give_up_trial(connection: Connection, provider: str) -> None:
+    """The worker of a request is gone. If it was the trial, another one may go at once."""
+    connection.execute(
+        update(_table)
+        .where(_table.c.name == provider, _table.c.rest_reason.endswith(_TRIAL))
+        .values(rest_until=None, rest_reason="")
+    )
 
 
 def note_outcome(
@@ -115,17 +142,19 @@ def note_outcome(
     if state in (CallState.DOWN, CallState.UNKNOWN):
         _note_failure(connection, name, row["failures"] + 1, now)
         return
-    values = {"failures": 0, "rest_until": None, "rest_reason": ""}
+    values: dict[str, Any] = {"failures": 0}
+    if row["failures"] >= CIRCUIT_AFTER:  # a pause that it asked for stays
+        values |= {"rest_until": None, "rest_reason": ""}
     connection.execute(update(_table).where(_table.c.name == name).values(**values))
     if state is CallState.BUSY and rest_s is not None:
-        _rest(connection, name, now + _jittered(rest_s), f"{name} asked for a pause")
+        _rest(connection, name, now + rest_s, f"{name} asked for a pause")
 
 
 def _note_failure(connection: Connection, name: str, failures: int, now: float) -> None:
     connection.execute(update(_table).where(_table.c.name == name).values(failures=failures))
     if failures >= CIRCUIT_AFTER:
         most = min(CIRCUIT_FIRST_S * 2.0 ** (failures - CIRCUIT_AFTER), CIRCUIT_MOST_S)
-        _rest(connection, name, now + _jittered(most), f"{name} failed {failures} times in a row")
+        _rest(connection, name, now + most, f"{name} failed {failures} times in a row")
 
 
 def _rest(connection: Connection, name: str, until: float, reason: str) -> None:
@@ -134,7 +163,7 @@ def _rest(connection: Connection, name: str, until: float, reason: str) -> None:
 
 
 def _jittered(seconds: float) -> float:
-    """A little longer, by chance: many workers should not come back in the same moment."""
+    """A little longer, by chance: those who wait should not come back in the same moment."""
     return seconds * random.uniform(1.0, 1.0 + _JITTER)  # not a secret
 
 

@@ -93,16 +93,16 @@ class QuietErrand:
     def report(self, fraction: float, message: str = "") -> None:
         pass
 
-    def timed(self, stage: str) -> AbstractContextManager[None]:
+    def timed(self, *_: str) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def span(self, stage: str, began: float, ended: float) -> None:
+    def span(self, *_: object) -> None:
         raise AssertionError("nobody else times a sketch")
 
     async def sending(self) -> None:
         raise AssertionError("a sketch sends nothing")
 
-    async def accepted(self, ticket: Mapping[str, Any]) -> None:
+    async def accepted(self, *_: Mapping[str, Any]) -> None:
         raise AssertionError("a sketch has nothing to fetch")
 
 
@@ -179,7 +179,7 @@ async def test_progress_is_reported_from_nothing_to_done() -> None:
     seen: list[float] = []
 
     errand = QuietErrand()
-    errand.report = lambda fraction, message="": seen.append(fraction)  # type: ignore[method-assign]
+    errand.report = lambda fraction, *_: seen.append(fraction)  # type: ignore[method-assign]
     await SketchBackend().draw(an_order(a_drawing(), {}), errand)
 
     assert seen == sorted(seen)
@@ -650,3 +650,124 @@ def test_what_follows_a_quote_is_not_done_by_whoever_spoke() -> None:
     )
 
     assert (reading.part("Mara").pose, reading.part("王七").pose) == (None, "run")
+
+
+def a_place(colour: tuple[int, int, int] = (200, 60, 40)) -> bytes:
+    """Draw a place in two halves: a light sky, and ground of a colour."""
+    picture = Image.new("RGB", (320, 180), (236, 240, 244))
+    picture.paste(colour, (0, 90, 320, 180))
+    held = BytesIO()
+    picture.save(held, "PNG")
+    return held.getvalue()
+
+
+DARK = a_photo((38, 44, 66))
+
+
+@pytest.mark.parametrize("shot", list(Shot))
+@pytest.mark.parametrize("who", [(), ("Mara", "Old Tom")], ids=["nobody", "people"])
+async def test_a_picture_of_the_place_changes_the_panel_from_every_camera(
+    shot: Shot, who: tuple[str, ...]
+) -> None:
+    drawing = a_drawing(shot=shot, who=who, said=())
+
+    assert difference(await pixels(drawing), await pixels(drawing, {"": a_place()})) > 5
+
+
+@pytest.mark.parametrize("shot", [Shot.WIDE, Shot.MEDIUM, Shot.CLOSE_UP])
+async def test_the_colours_of_the_place_are_felt(shot: Shot) -> None:
+    red = await pixels(a_drawing(shot=shot, who=(), said=()), {"": a_place((200, 60, 40))})
+    blue = await pixels(a_drawing(shot=shot, who=(), said=()), {"": a_place((40, 70, 200))})
+
+    high = red.shape[0]
+    assert warmth(red[high * 3 // 4 :]) > 60  # the ground
+    assert warmth(blue[high * 3 // 4 :]) < -60
+    assert abs(warmth(red[: high // 6]) - warmth(blue[: high // 6])) < 10  # the same sky
+
+
+async def test_the_place_steps_back_behind_people_the_nearer_they_are() -> None:
+    corners: list[float] = []
+    for shot in (Shot.WIDE, Shot.MEDIUM, Shot.CLOSE_UP):
+        picture = await pixels(a_drawing(shot=shot, who=("王七",), said=()), {"": DARK})
+        corners.append(float(picture[5:20, 5:40].mean()))
+
+    assert corners[0] + 10 < corners[1] < corners[2] - 10
+
+
+async def test_people_stand_before_the_place_that_they_are_drawn_in() -> None:
+    empty = await pixels(a_drawing(who=(), said=()), {"": a_place()})
+    full = await pixels(a_drawing(), {"": a_place()})
+
+    assert difference(empty, full) > 10
+    assert edges(full) > edges(empty)
+
+
+def borders(picture: np.ndarray) -> int:
+    """Count how often light and dark change from the left to the right."""
+    is_light = picture.mean(axis=(0, 2)) > 150
+    return int(np.abs(np.diff(is_light.astype(int))).sum())
+
+
+async def test_a_nearer_shot_shows_less_of_the_place() -> None:
+    held = BytesIO()
+    stripes = Image.new("RGB", (320, 180), (240, 240, 240))
+    for x in range(0, 320, 40):
+        stripes.paste((60, 60, 60), (x, 0, x + 20, 180))
+    stripes.save(held, "PNG")
+    wide, near = [
+        await pixels(a_drawing(shot=shot, who=(), said=(), text=""), {"": held.getvalue()})
+        for shot in (Shot.WIDE, Shot.CLOSE_UP)
+    ]
+
+    assert borders(near) < 0.7 * borders(wide)
+
+
+async def test_the_place_goes_under_the_palette_and_into_the_night() -> None:
+    place = {"": a_place()}
+    day = await pixels(a_drawing(who=(), said=()), place)
+    grey = await pixels(a_drawing(who=(), said=(), color_palette="monochrome"), place)
+    night = await pixels(a_drawing(who=(), said=(), scene=at_night(Setting.STREET)), place)
+
+    assert colourfulness(grey) < 12 < colourfulness(day)
+    assert night.mean() < day.mean() - 25
+
+
+async def test_a_dark_picture_of_the_place_is_made_no_darker_by_the_night() -> None:
+    day = await pixels(a_drawing(who=(), said=()), {"": DARK})
+    night = await pixels(a_drawing(who=(), said=(), scene=at_night(Setting.STREET)), {"": DARK})
+
+    assert abs(day.mean() - night.mean()) < 8
+
+
+async def test_the_same_place_gives_the_same_bytes() -> None:
+    assert await drawn(a_drawing(), {"": a_place()}) == await drawn(a_drawing(), {"": a_place()})
+
+
+@pytest.mark.parametrize("size", [(64, 36), (200, 400), (33, 17), (1, 1)])
+async def test_a_place_fits_any_size(size: tuple[int, int]) -> None:
+    data = await drawn(a_drawing(size=size), {"": a_place(), "Mara": a_photo((9, 9, 9))})
+    with Image.open(BytesIO(data)) as picture:
+        assert picture.size == size
+
+
+@pytest.mark.parametrize("broken", [b"", b"no picture", a_place()[:60]])
+async def test_a_broken_picture_of_the_place_is_refused_by_name(broken: bytes) -> None:
+    with pytest.raises(BackendRefused, match="the scene"):
+        await drawn(a_drawing(), {"": broken})
+
+
+@pytest.mark.parametrize(
+    ("size", "half"), [((1280, 720), (640, 360)), ((333, 201), (166, 100)), ((64, 64), (32, 32))]
+)
+async def test_a_draft_has_half_the_size_and_shows_the_same(
+    size: tuple[int, int], half: tuple[int, int]
+) -> None:
+    drawing = a_drawing(size=size)
+    data = await SketchBackend().draw(an_order(drawing, {}, is_draft=True), QuietErrand())
+
+    with Image.open(BytesIO(data)) as draft, Image.open(BytesIO(await drawn(drawing))) as final:
+        assert (draft.size, final.size) == (half, size)
+        looks = [
+            np.asarray(one.convert("RGB").resize((16, 9)), np.float32) for one in (draft, final)
+        ]
+    assert difference(*looks) < (12 if size[0] > 64 else 24)  # lines have a least width

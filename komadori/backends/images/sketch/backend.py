@@ -2,7 +2,10 @@
 
 import asyncio
 
+from PIL import Image
+
 from komadori.backends.images.protocol import Errand, PictureOrder, ReferenceRole
+from komadori.backends.images.sketch.backdrop import read_place
 from komadori.backends.images.sketch.picture import Picture
 from komadori.backends.images.sketch.prints import read_prints
 from komadori.domain.backends import BackendFacts
@@ -25,17 +28,11 @@ class SketchBackend:
         cancelled task ends between two stages.
 
         Raises:
-            BackendRefused: a reference picture cannot be read; the message names its character.
+            BackendRefused: a reference picture cannot be read; the message says whose.
         """
-        references = {
-            reference.name: reference.data
-            for reference in order.references
-            if reference.role is ReferenceRole.CHARACTER
-        }
         with errand.timed("draw"):
             errand.report(0.0, "reading the panel")
-            pictures = await asyncio.to_thread(read_prints, references)
-            picture = await asyncio.to_thread(Picture, _sized(order), pictures)
+            picture = await asyncio.to_thread(_begun, order)
             errand.report(0.1, "drawing the place")
             await asyncio.to_thread(picture.place)
             errand.report(0.5, "drawing the people")
@@ -44,6 +41,22 @@ class SketchBackend:
             data = await asyncio.to_thread(picture.encoded)
             errand.report(1.0, "done")
         return data
+
+
+def _begun(order: PictureOrder) -> Picture:
+    cast = {
+        reference.name: reference.data
+        for reference in order.references
+        if reference.role is ReferenceRole.CHARACTER
+    }
+    return Picture(_sized(order), read_prints(cast), _place(order))
+
+
+def _place(order: PictureOrder) -> Image.Image | None:
+    for reference in order.references:
+        if reference.role is ReferenceRole.SCENE:
+            return read_place(reference.data)
+    return None
 
 
 def _sized(order: PictureOrder) -> Drawing:

@@ -15,6 +15,7 @@ from komadori.backends.images.sketch import (
     street,
     weather,
 )
+from komadori.backends.images.sketch.backdrop import backdrop_of
 from komadori.backends.images.sketch.chance import chance, number_of
 from komadori.backends.images.sketch.figure import draw_figure
 from komadori.backends.images.sketch.finish import finished
@@ -44,9 +45,16 @@ _QUALITY = 84
 class Picture:
     """A panel that is being drawn. Call `place`, `people` and `encoded`, in this order."""
 
-    def __init__(self, drawing: Drawing, references: Mapping[str, Image.Image]) -> None:
+    def __init__(
+        self,
+        drawing: Drawing,
+        references: Mapping[str, Image.Image],
+        place: Image.Image | None = None,
+    ) -> None:
+        """`references`: pictures of characters by name; `place`: a picture of the scene."""
         self._drawing = drawing
         self._references = references
+        self._place = place
         self._reading = reading = read(drawing)
         self._hand = hand_of(drawing.style)
         self._palette = palette_of(
@@ -84,15 +92,28 @@ class Picture:
             reading.weather, reading.is_eastern,
             reading.sights, self._staging.keep_clear, reading.is_afloat,
         )  # fmt: skip
-        _PLACES[reading.setting](stage)
-        if reading.shot is Shot.CLOSE_UP and (reading.people or self._staging.is_insert):
-            self._sheet.faded(0.34, 0.42)
-        elif reading.shot is not Shot.WIDE and reading.people:
-            self._sheet.faded(0.14, 0.74)
+        if self._place is not None:
+            self._lay_backdrop(self._place)
+        else:
+            _PLACES[reading.setting](stage)
+            self._step_back()
         if reading.setting is not Setting.INDOORS:
             weather.draw_weather(self._pen, reading.weather, self._seed, before_actors=False)
         self._draw_action_lines()
         self._make_room()
+
+    def _lay_backdrop(self, place: Image.Image) -> None:
+        reading, panel = self._reading, self._drawing.panel
+        backdrop = backdrop_of(place, panel, reading.shot, reading.people, self._drawing.seed)
+        backdrop.lay(self._sheet, self._palette)
+
+    def _step_back(self) -> None:
+        """Let the place go towards the paper, so that people stand off from it."""
+        reading = self._reading
+        if reading.shot is Shot.CLOSE_UP and (reading.people or self._staging.is_insert):
+            self._sheet.faded(0.34, 0.42)
+        elif reading.shot is not Shot.WIDE and reading.people:
+            self._sheet.faded(0.14, 0.74)
 
     def _draw_action_lines(self) -> None:
         reading, actors = self._reading, self._staging.actors

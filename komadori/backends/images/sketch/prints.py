@@ -15,6 +15,7 @@ from komadori.errors import BackendRefused
 
 _MOST_PIXELS = 60_000_000
 _PRINT = (150, 186)
+_PRINT_PIXELS = 600
 
 
 def read_prints(references: Mapping[str, bytes]) -> dict[str, Image.Image]:
@@ -23,17 +24,22 @@ def read_prints(references: Mapping[str, bytes]) -> dict[str, Image.Image]:
     Raises:
         BackendRefused: one of them is no picture; the message names its character.
     """
-    return {name: _read(name, data) for name, data in references.items()}
+    return {name: read_print(name, data) for name, data in references.items()}
 
 
-def _read(name: str, data: bytes) -> Image.Image:
+def read_print(name: str, data: bytes, side: int = _PRINT_PIXELS) -> Image.Image:
+    """Decode a picture, made to fit a square of `side` pixels, on white where it is clear.
+
+    Raises:
+        BackendRefused: it is no picture; the message says whose it should have been.
+    """
     try:
         with Image.open(BytesIO(data)) as opened:
             if opened.width * opened.height > _MOST_PIXELS:
                 raise BackendRefused(
                     f"the reference picture of {name} is larger than {_MOST_PIXELS:,} pixels"
                 )
-            opened.draft("RGB", (600, 600))
+            opened.draft("RGB", (side, side))
             small = ImageOps.exif_transpose(opened).convert("RGBA")
     except (
         OSError,
@@ -46,7 +52,7 @@ def _read(name: str, data: bytes) -> Image.Image:
         raise BackendRefused(
             f"the reference picture of {name} cannot be read: give a PNG, JPEG or WebP"
         ) from exc
-    small.thumbnail((600, 600))
+    small.thumbnail((side, side))
     flat = Image.new("RGB", small.size, (255, 255, 255))
     flat.paste(small, mask=small.getchannel("A"))
     return flat
