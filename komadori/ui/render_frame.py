@@ -179,7 +179,7 @@ def _card(step: StepView, view: JobView, language: Language) -> str:
         )
     return (
         f'<figure class="take" data-key="{key}">{shown}'
-        f"{_caption(step, view, name, siblings, language)}</figure>"
+        f"{_caption(step, view, siblings, language)}</figure>"
     )
 
 
@@ -221,16 +221,16 @@ def _note(step: StepView, siblings: int, language: Language) -> str:
     return f'<span class="note"><b><i aria-hidden="true">{shape}</i> {esc(word)}</b>{reason}</span>'
 
 
-def _caption(step: StepView, view: JobView, name: str, siblings: int, language: Language) -> str:
+def _caption(step: StepView, view: JobView, siblings: int, language: Language) -> str:
     if step.picture is None:
         return ""
-    words = [name] if siblings > 1 else []
+    seed = ""
     if siblings > 1 and step.making is not None and step.making.seed is not None:
-        words.append(_seed(step.making.seed, language))
+        seed = say(language, "frame_seed_of", seed=str(step.making.seed))
     acts = _card_acts(step, view, siblings, language)
-    if not words and not acts:
+    if not seed and not acts:
         return ""
-    about = f'<span class="quiet">{esc(" · ".join(words))}</span>' if words else ""
+    about = f'<span class="quiet">{esc(seed)}</span>' if seed else ""
     return f'<figcaption>{about}<span class="acts">{acts}</span></figcaption>'
 
 
@@ -243,18 +243,14 @@ def _card_acts(step: StepView, view: JobView, siblings: int, language: Language)
     use = ""
     if _is_choice(view) and step.kind is StepKind.FRAME and view.picked != step.number:
         use = _button("pick", "frame_use", language, more=more)
-    return use + _download(step, language)
+    return use + _download(step, "button" if siblings == 1 else "as-link", language)
 
 
-def _seed(seed: int, language: Language) -> str:
-    return say(language, "frame_seed_of", seed=str(seed))
-
-
-def _download(step: StepView, language: Language) -> str:
+def _download(step: StepView, look: str, language: Language) -> str:
     name = f"{step.kind.value}-{step.number:03d}.webp"
     word = esc(say(language, "frame_download"))
     return (
-        f'<a class="button" data-key="download" href="/files/{esc(step.picture or "")}" '
+        f'<a class="{look}" data-key="download" href="/files/{esc(step.picture or "")}" '
         f'download="{name}">{word}</a>'
     )
 

@@ -94,7 +94,7 @@ def _rest(backend: BackendView, seconds: float, language: Language) -> str:
 
 def _takes(facts: BackendFacts, language: Language) -> str:
     if facts.kind == SKETCH:
-        return ""
+        return say(language, "frame_provider_built_in")
     if not facts.max_references:
         return say(language, "frame_provider_takes_none")
     return say(language, "frame_provider_takes", count=facts.max_references)

@@ -26,7 +26,15 @@ from komadori.ui.uploads import UPLOAD_MAX_BYTES
 _ASSETS = Path(__file__).parent / "assets"
 _SAMPLES = Path(__file__).parent / "samples"
 _STYLES = ("paper.css", "gradio.css", "stage.css", "dialog.css", "jobs.css", "frame.css")
-_SCRIPTS = ("page.js", "form.js", "stage.js", "jobs.js", "frame_form.js", "frame.js")
+_SCRIPTS = (
+    "page.js",
+    "form.js",
+    "stage.js",
+    "jobs.js",
+    "frame_slots.js",
+    "frame_form.js",
+    "frame.js",
+)
 # What is drawn for the stage of a storyboard is drawn alike on that of a first frame.
 _STAGE = re.compile(r"#stage(?![\w-])")
 _STAGES = ":is(#stage, #frame-stage)"

@@ -2,7 +2,6 @@
 (() => {
   const km = window.komadori;
   const limits = window.KOMADORI_LIMITS.frame;
-  const MEGABYTE = 1024 * 1024;
   const SIZES = [[1280, 720], [1024, 1024], [720, 1280], [1920, 1080]];
   const DRAFT = "frame_draft"; // of the form, not of the picture
   const FRESH_MS = 10_000;
@@ -96,95 +95,11 @@
       if (line) line.textContent = "";
     }
 
-    // Pictures: one slot for the place, one for each person. Dropped, pasted or chosen.
-    const slots = new Map();
-    let slotCount = 0;
-
-    function makeSlot(place, title, get, set) {
-      const id = `${place}-${(slotCount += 1)}`;
-      const box = document.createElement("span");
-      box.className = "slot";
-      const file = document.createElement("input");
-      file.type = "file";
-      file.accept = "image/*";
-      file.hidden = true;
-      const face = km.button("", () => file.click(), "face");
-      const remove = km.button("×", () => (set(""), right(place), slot.draw(), changed(), face.focus()), "off");
-      box.append(face, remove, file);
-      const slot = {
-        id, box, isBusy: false, wait: null,
-        draw() {
-          const picture = get();
-          box.classList.toggle("is-busy", slot.isBusy);
-          box.classList.toggle("is-full", Boolean(picture));
-          const source = slot.wait || (picture && `/files/${encodeURIComponent(picture)}/thumb`);
-          face.replaceChildren(...(source ? [imageOf(source)] : []));
-          face.setAttribute("aria-label", km.say(picture ? "frame_slot_replace" : "frame_slot_choose", { name: title() }));
-          remove.setAttribute("aria-label", km.say("frame_slot_remove", { name: title() }));
-          remove.hidden = !picture || slot.isBusy;
-        },
-        async take(one) {
-          if (!one || slot.isBusy) return;
-          right(place);
-          if (one.size > limits.most_bytes) return wrong(place, km.say("frame_slot_large", { most: limits.most_bytes / MEGABYTE }));
-          slot.isBusy = true;
-          slot.wait = URL.createObjectURL(one);
-          slot.draw();
-          try {
-            const kept = await upload(one);
-            trigger("keep_picture", { slot: id, place, path: kept.path });
-          } catch {
-            slot.end();
-            wrong(place, km.say("reject_upload_missing"));
-          }
-        },
-        end(picture = null) {
-          slot.isBusy = false;
-          if (slot.wait) URL.revokeObjectURL(slot.wait);
-          slot.wait = null;
-          if (picture) {
-            set(picture);
-            changed();
-          }
-          slot.draw();
-        },
-      };
-      file.addEventListener("change", () => (slot.take(file.files[0]), (file.value = "")));
-      slots.set(id, slot);
-      slot.draw();
-      return slot;
-    }
-
-    function imageOf(source) {
-      const image = document.createElement("img");
-      image.src = source;
-      image.alt = "";
-      image.addEventListener("error", () => image.remove());
-      return image;
-    }
-
-    const pictureIn = (transfer) => [...(transfer?.files || [])].find((one) => one.type.startsWith("image/")) || transfer?.files?.[0];
-    const slotAt = (node) => {
-      const place = node?.closest?.("[data-drop]");
-      const box = place?.querySelector(".slot");
-      return [...slots.values()].find((slot) => slot.box === box);
-    };
-    for (const kind of ["dragover", "dragleave", "drop"]) {
-      sheet.addEventListener(kind, (event) => {
-        const slot = slotAt(event.target);
-        for (const one of slots.values()) one.box.classList.toggle("is-over", kind === "dragover" && one === slot);
-        if (!slot || !event.dataTransfer?.types.includes("Files")) return;
-        event.preventDefault();
-        if (kind === "drop") slot.take(pictureIn(event.dataTransfer));
-      });
-    }
-    document.addEventListener("paste", (event) => {
-      if (!element.offsetParent || !event.clipboardData?.files.length) return;
-      event.preventDefault();
-      (slotAt(document.activeElement) || scene).take(pictureIn(event.clipboardData));
+    const slots = km.pictureSlots({
+      sheet, right, wrong, changed, upload,
+      keep: (slot, place, path) => trigger("keep_picture", { slot, place, path }),
     });
-
-    const scene = makeSlot("scene", () => km.say("frame_scene"), () => values.scene, (picture) => (values.scene = picture));
+    const scene = slots.make("scene", () => km.say("frame_scene"), () => values.scene, (picture) => (values.scene = picture));
     find('[data-slot-of="scene"]').replaceWith(scene.box);
 
     // People.
@@ -193,7 +108,7 @@
     function drawPeople() {
       for (const [person, { slot }] of rows) {
         if (values.people.includes(person)) continue;
-        slots.delete(slot.id);
+        slots.forget(slot);
         rows.delete(person);
       }
       for (const person of values.people) if (!rows.has(person)) rows.set(person, row(person));
@@ -205,7 +120,7 @@
       const made = document.createElement("li");
       made.dataset.drop = "cast";
       const title = () => person.name || km.say("frame_nobody");
-      const slot = makeSlot("cast", title, () => person.reference || "", (picture) => (person.reference = picture));
+      const slot = slots.make("cast", title, () => person.reference || "", (picture) => (person.reference = picture));
       const text = (key, words, most) => {
         const input = document.createElement("input");
         input.type = "text";
@@ -402,7 +317,7 @@
       event.preventDefault();
       if (draw.hasAttribute("aria-busy")) return;
       for (const line of sheet.querySelectorAll(".wrong")) line.textContent = "";
-      if ([...slots.values()].some((slot) => slot.isBusy)) return wrong("form", km.say("frame_slot_wait"));
+      if (slots.areBusy()) return wrong("form", km.say("frame_slot_wait"));
       filling = filling || km.newKey();
       draw.setAttribute("aria-busy", "true");
       setTimeout(sent, 8000);
