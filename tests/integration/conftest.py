@@ -13,10 +13,12 @@ from redis.exceptions import RedisError
 
 from komadori.settings import ROOT, load_settings
 from tests.integration.house import House
+from tests.integration.paying import PROVIDER_KEYS, Paying
 from tests.integration.processes import Consumer, Program, processes_of, until
+from tests.integration.providers import fake_provider
 
 # Short enough to wait for in a test, long enough for a machine that is busy with many of them.
-_QUICK = {
+QUICK = {
     "WORKER__LEASE_S": "1",
     "DEFAULTS__STEP__RETRY_DELAY_S": "0.3",
     "DEFAULTS__CONCURRENCY__IMAGE_WORKERS": "4",
@@ -150,11 +152,26 @@ def house(tmp_path: Path, bell: str, setting: Callable[[str, object], None]) -> 
     orders = tmp_path / "orders"
     orders.mkdir()
     setting("DATA_DIR", tmp_path / "data")
-    for name, value in _QUICK.items():
+    for name, value in QUICK.items():
         setting(name, value)
     house = House(load_settings(), orders)
     yield house
     house.close()
+
+
+@pytest.fixture
+def paying(
+    tmp_path: Path,
+    house: House,
+    setting: Callable[[str, object], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Paying]:
+    """The house with a provider and all keys; offer what is wanted, then start a consumer."""
+    setting("PROVIDERS_DIR", tmp_path / "offers")
+    for name, key in PROVIDER_KEYS.items():
+        monkeypatch.setenv(name, key)
+    with fake_provider(tmp_path / "provider") as provider:
+        yield Paying(house, provider, tmp_path / "offers")
 
 
 @pytest.fixture

@@ -10,11 +10,14 @@ from typing import Any
 
 from sqlalchemy import RowMapping, text
 
-from komadori.domain.ids import JobId, SessionId
+from komadori.domain.ids import ArtifactId, JobId, SessionId
 from komadori.domain.states import JobState, Lane, StepState
 from komadori.domain.view import JobView
+from komadori.pipeline.artifacts import LocalFiles
+from komadori.queue.artifact_rows import add_reference
 from komadori.queue.broker import Broker, open_broker
 from komadori.queue.changes import NoChanges
+from komadori.queue.frame_orders import FrameOrders
 from komadori.queue.hub import Hub
 from komadori.queue.migrate import migrate
 from komadori.queue.orders import Orders
@@ -50,6 +53,7 @@ class House:
         )
         plan = make_plan(settings)
         self.orders = Orders(self.store, plan, self.bell.ring)
+        self.frames = FrameOrders(self.orders.desk)
         self._silent_orders = Orders(self.store, plan, lambda _steps: None)
         self._hub = Hub(self.store, NoChanges(), workers=2)
         self._lane_orders = orders
@@ -79,6 +83,26 @@ class House:
         return self.orders.redo_panel(
             self.session, job_id, panel, wanted="closer", seed=7, key=None
         )
+
+    def submit_frame(self, prompt: str, **fields: Any) -> JobId:
+        """Submit a frame, small unless `fields` say otherwise."""
+        request = {"prompt": prompt, "width": 160, "height": 90, **fields}
+        return self.frames.submit(self.session, request, None)
+
+    def approve(self, job_id: JobId, draft: int | None = None) -> None:
+        """Approve a draft, the newest without a number."""
+        self.frames.approve(self.session, job_id, draft)
+
+    def retry(self, job_id: JobId, *, resend: bool = False) -> None:
+        """Have made what is missing; `resend`: also what was sent and not answered."""
+        self.orders.retry(self.session, job_id, resend=resend)
+
+    def upload(self, picture: bytes) -> ArtifactId:
+        """Keep a reference picture."""
+        file = LocalFiles(self.folder / "artifacts").put_picture(picture)
+        with self.store.write() as connection:
+            add_reference(connection, self.session, file, now=self.store.now(connection))
+        return file.id
 
     def view(self, job_id: JobId) -> JobView:
         """Return the job as it stands."""
@@ -132,19 +156,20 @@ class House:
 
         return until(found, f"attempt {attempt} of {step} begins")
 
-    def step(self, job_id: JobId, number: int) -> RowMapping:
-        """Return the row of a panel's step."""
-        query = "SELECT * FROM steps WHERE job_id = :job AND kind = 'panel' AND number = :number"
-        (row,) = self.rows(query, job=job_id, number=number)
+    def step(self, job_id: JobId, number: int, kind: str = "panel") -> RowMapping:
+        """Return the row of a panel's step, or of another kind."""
+        query = "SELECT * FROM steps WHERE job_id = :job AND kind = :kind AND number = :number"
+        (row,) = self.rows(query, job=job_id, kind=kind, number=number)
         return row
 
-    def outcomes(self, job_id: JobId, number: int) -> list[str]:
-        """Return how the attempts at a panel have ended, in order."""
+    def outcomes(self, job_id: JobId, number: int, kind: str = "panel") -> list[str]:
+        """Return how the attempts at a panel have ended, in order, or at another kind of step."""
         query = (
-            "SELECT outcome FROM attempts WHERE job_id = :job AND kind = 'panel'"
+            "SELECT outcome FROM attempts WHERE job_id = :job AND kind = :kind"
             " AND number = :number ORDER BY attempt"
         )
-        return [row["outcome"] for row in self.rows(query, job=job_id, number=number)]
+        rows = self.rows(query, job=job_id, kind=kind, number=number)
+        return [row["outcome"] for row in rows]
 
     def ended(self, job_id: JobId, *, within_s: float = PATIENCE_S) -> JobView:
         """Wait for the job's end."""
@@ -168,7 +193,7 @@ class House:
             is_done = step["state"] == StepState.COMPLETED
             accepted = [row for row in attempts if row["outcome"] == "completed"]
             assert len(accepted) == int(is_done), (step["kind"], step["number"])
-            if step["kind"] == "panel":
+            if step["kind"] != "scenes":
                 self._prove_pictures(step, expected=int(is_done))
 
     def _prove_pictures(self, step: RowMapping, *, expected: int) -> None:

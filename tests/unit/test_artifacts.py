@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from komadori.domain.ids import ArtifactId
-from komadori.errors import RequestRejected
 from komadori.domain.requests import SIDE_MAX
+from komadori.errors import RequestRejected
 from komadori.pipeline.artifacts import BYTES_MAX, LocalFiles
 from tests.unit.conftest import picture
 
