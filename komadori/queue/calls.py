@@ -55,6 +55,11 @@ _CLOSE = text(
     " WHERE step_id = :id AND state = 'sending'"
 )
 
+_GIVE_UP = text(
+    "UPDATE calls SET state = 'unknown', ended_at = :now, message = 'It was given up.'"
+    " WHERE job_id = :id AND state = 'accepted'"
+)
+
 
 class StepCalls:
     """The Calls of one claimed step. The store is reached through `executor`."""
@@ -215,6 +220,11 @@ def close_unanswered(connection: Connection, step_id: str, now: float) -> bool:
     for row in open_calls:
         give_up_trial(connection, row.provider)
     return any(row.is_paid for row in open_calls)
+
+
+def give_up_accepted(connection: Connection, job_id: str, now: float) -> None:
+    """A person wants it sent again: what was accepted, and never came, is fetched no more."""
+    connection.execute(_GIVE_UP, {"id": job_id, "now": now})
 
 
 def _require_place(connection: Connection, intent: Intent) -> None:

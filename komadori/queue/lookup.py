@@ -184,6 +184,7 @@ def read_versions(connection: Connection, job_id: JobId, panel: int) -> tuple[Ve
             made_at=row["created_at"],
             wish=row["about"].get("wish", ""),
             seed=row["about"].get("seed"),
+            provider=row["about"].get("provider", ""),
         )
         for row in rows
     )

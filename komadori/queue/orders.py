@@ -14,6 +14,7 @@ from komadori.domain.work import PlanJob, panel_slot
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue import schema
 from komadori.queue.artifact_rows import make_current
+from komadori.queue.calls import give_up_accepted
 from komadori.queue.desk import (
     AWAITING_APPROVAL,
     Desk,
@@ -114,10 +115,12 @@ class Orders:
         with self._store.write() as connection:
             job = self.desk.shown(connection, session, job_id)
             _refuse_retry(job)
-            _refuse_resend(job, missing)
+            unknown = _unknown_steps(job, missing)
             job.move(JobState.QUEUED)
             job.note("resent" if resend else "retried")
             job.tell_problem(None)
+            if resend and not unknown:  # what was accepted, and still does not come
+                give_up_accepted(connection, job_id, job.now)
             job.row["started_at"] = None  # its time is that of this run, without the pause
             was_parked = schema.steps.c.error_code == AWAITING_APPROVAL
             is_missing = schema.steps.c.state.in_(missing)
@@ -181,14 +184,14 @@ def _refuse_retry(job: OpenJob) -> None:
         raise RequestRejected("Nothing is missing: the job is complete.", code="nothing_missing")
 
 
-def _refuse_resend(job: OpenJob, missing: Sequence[str]) -> None:
-    """Refuse where nothing is missing but what was sent already."""
+def _unknown_steps(job: OpenJob, missing: Sequence[str]) -> int:
+    """Count what was sent and not answered; refuse where nothing else is `missing`."""
     table = schema.steps
     query = select(table.c.state, func.count()).where(
         table.c.job_id == job.row["id"], table.c.state.in_(UNFINISHED)
     )
     counts = {row[0]: row[1] for row in job.connection.execute(query.group_by(table.c.state))}
-    unknown = counts.get(StepState.UNKNOWN.value, 0)
+    unknown: int = counts.get(StepState.UNKNOWN.value, 0)
     if unknown and not any(counts.get(state) for state in missing):
         raise RequestRejected(
             f"{unknown} requests were sent and not answered: they may have been made, and be paid. "
@@ -196,6 +199,7 @@ def _refuse_resend(job: OpenJob, missing: Sequence[str]) -> None:
             code="resend_needed",
             count=unknown,
         )
+    return unknown
 
 
 def _request_of(connection: Connection, job_id: JobId) -> Mapping[str, Any]:

@@ -102,6 +102,7 @@ class JobFold:
             picture=current["id"] if current else None,
             version=current["version"] if current else 0,
             versions=kept[slot],
+            provider=current["about"].get("provider", "") if current else "",
             redo=self._redos.get(panel.number),
         )
 
@@ -195,6 +196,7 @@ def _step_view(row: RowMapping, making: Making | None) -> StepView:
         message=row["message"],
         problem=_problem(row),
         waits_until=row["not_before"] if row["state"] == StepState.WAITING else None,
+        wish=row["payload"].get("modification", ""),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         spans=spans_of(row["timings"]),

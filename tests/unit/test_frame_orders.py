@@ -1,14 +1,18 @@
 """Orders about frames: submit, approve a draft, draw another, pick a candidate."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from komadori.domain.backends import BackendFacts
+from komadori.domain.calls import CallId, Intent
 from komadori.domain.ids import ArtifactId, JobId, SessionId
 from komadori.domain.states import JobState, Lane, Stage, StepKind, StepState
 from komadori.domain.work import NewArtifact, StepResult, slot_of
 from komadori.errors import NotFound, RequestRejected
+from komadori.queue.calls import StepCalls
 from komadori.queue.frame_orders import DRAFTS_MAX, FrameOrders
 from komadori.queue.ledger import Claim
 from komadori.queue.providers import publish
@@ -360,3 +364,90 @@ def test_a_storyboard_has_nothing_to_approve_or_pick(
         frames.approve(session, job_id, None)
     with pytest.raises(NotFound):
         frames.pick(session, job_id, 1)
+
+
+# --- what was sent and not answered ------------------------------------------------------------
+
+
+async def sent(spine: Spine, executor: ThreadPoolExecutor) -> tuple[Claim, StepCalls, CallId]:
+    claim = spine.claim()
+    calls = StepCalls(spine.store, executor, claim.step, token=claim.token)
+    intent = Intent(
+        provider="openai",
+        model="m",
+        size_band="1MP",
+        references=0,
+        is_paid=True,
+        at_once=4,
+        timeout_s=30,
+    )
+    return claim, calls, await calls.begin(intent)
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+async def test_what_was_sent_is_sent_again_only_when_a_person_says_so(
+    spine: Spine, frames: FrameOrders, session: SessionId, executor: ThreadPoolExecutor
+) -> None:
+    job_id = submit(frames, session, candidates=2)
+    claim, _, _ = await sent(spine, executor)
+    spine.release(claim)
+    spine.fail(spine.claim())
+    assert spine.state(job_id) is JobState.PARTIAL
+
+    spine.orders.retry(session, job_id)
+    states = [step.state for step in spine.steps(job_id)]
+    assert states == [StepState.UNKNOWN, StepState.QUEUED]
+    draw_all(spine)
+    with pytest.raises(RequestRejected) as refusal:
+        spine.orders.retry(session, job_id)
+    assert refusal.value.code == "resend_needed"
+
+    spine.orders.retry(session, job_id, resend=True)
+    draw_all(spine)
+    assert spine.state(job_id) is JobState.COMPLETED
+
+
+async def test_a_task_that_never_comes_is_fetched_again_until_a_person_gives_it_up(
+    spine: Spine, frames: FrameOrders, session: SessionId, executor: ThreadPoolExecutor
+) -> None:
+    job_id = submit(frames, session)
+    claim, calls, call = await sent(spine, executor)
+    await calls.accepted(call, {"task": "t-1"})
+    spine.fail(claim)
+
+    spine.orders.retry(session, job_id)
+    claim = spine.claim()
+    calls = StepCalls(spine.store, executor, claim.step, token=claim.token)
+    again = await calls.open()
+    assert again is not None
+    assert again.ticket == {"task": "t-1"}
+    spine.fail(claim)
+
+    spine.orders.retry(session, job_id, resend=True)
+    claim = spine.claim()
+    calls = StepCalls(spine.store, executor, claim.step, token=claim.token)
+    assert await calls.open() is None
+
+
+async def test_what_can_still_be_fetched_is_not_given_up_for_what_is_unknown(
+    spine: Spine, frames: FrameOrders, session: SessionId, executor: ThreadPoolExecutor
+) -> None:
+    job_id = submit(frames, session, candidates=2)
+    unknown, _, _ = await sent(spine, executor)
+    spine.release(unknown)
+    late, calls, call = await sent(spine, executor)
+    await calls.accepted(call, {"task": "t-1"})
+    spine.fail(late)
+
+    spine.orders.retry(session, job_id, resend=True)
+
+    tickets = []
+    while (claim := spine.ledger.claim_next(Lane.IMAGE)) is not None:
+        found = await StepCalls(spine.store, executor, claim.step, token=claim.token).open()
+        tickets.append(found.ticket if found else None)
+    assert tickets == [None, {"task": "t-1"}]
