@@ -25,8 +25,8 @@ class Source:
 
     @property
     def title(self) -> str:
-        """What the picture shows, in a word or two."""
-        return self.name or self.role.value
+        """What the picture shows, in a word or two, on one line of the log."""
+        return " ".join(self.name.split()) or self.role.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,7 @@ class StepWorker:
         finally:
             self._heart.let_go()
             self._task = None
+            _tell_stages(context.spans)
 
     def _context(self, claim: Claim) -> WorkerContext:
         return WorkerContext(
@@ -234,3 +235,10 @@ class StepWorker:
         for artifact in ending.result.artifacts if ending.result else ():
             if not self.ledger.keeps(artifact.file.id):
                 self._files.remove(artifact.file.id)
+
+
+def _tell_stages(spans: Sequence[Span]) -> None:
+    """Write where an attempt's time went into the log."""
+    if spans:
+        parts = ", ".join(f"{span.stage} {span.seconds:.3f}" for span in spans)
+        log.info("stages in seconds: %s", parts)
