@@ -35,6 +35,8 @@ class StepView:
     problem: Problem | None
     waits_until: float | None = None
     """When a parked step goes on by itself; None: it is not parked, or waits for a person."""
+    wish: str = ""
+    """What a person asked to be different, of steps that draw."""
     started_at: float | None
     ended_at: float | None
     spans: tuple[Span, ...]
@@ -62,6 +64,8 @@ class PanelView:
     """The version shown; 0 while there is none."""
     versions: int
     """How many versions there are."""
+    provider: str = ""
+    """Which backend drew the picture shown; "" while there is none, and of old ones."""
     redo: JobId | None
     """The open job that draws it again, if any."""
 
@@ -74,6 +78,8 @@ class Frame:
     number: int
     state: StepState
     picture: ArtifactId | None
+    waits_until: float | None = None
+    """When it goes on by itself, as of its step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +145,8 @@ class VersionView:
     made_at: float
     wish: str
     seed: int | None
+    provider: str = ""
+    """Which backend drew it; "" of old ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,8 @@ def list_jobs(
 
 
 def _frames(connection: Connection, job_ids: list[JobId]) -> Mapping[JobId, list[Frame]]:
-    columns = (_steps.c.job_id, _steps.c.kind, _steps.c.number, _steps.c.state, _steps.c.result)
+    names = ("job_id", "kind", "number", "state", "result", "not_before")
+    columns = [_steps.c[name] for name in names]
     draws = _steps.c.kind.in_([kind.value for kind in StepKind if kind.draws])
     query = (
         select(*columns)

@@ -177,7 +177,13 @@ def frame_of(step: RowMapping, current: ArtifactId | None) -> Frame:
         number=step["number"],
         state=StepState(step["state"]),
         picture=current or _drawn(step),
+        waits_until=_waits_until(step),
     )
+
+
+def _waits_until(step: RowMapping) -> float | None:
+    until: float | None = step["not_before"]
+    return until if step["state"] == StepState.WAITING else None
 
 
 def _drawn(step: RowMapping) -> ArtifactId | None:
@@ -195,7 +201,7 @@ def _step_view(row: RowMapping, making: Making | None) -> StepView:
         progress=row["progress"],
         message=row["message"],
         problem=_problem(row),
-        waits_until=row["not_before"] if row["state"] == StepState.WAITING else None,
+        waits_until=_waits_until(row),
         wish=row["payload"].get("modification", ""),
         started_at=row["started_at"],
         ended_at=row["ended_at"],

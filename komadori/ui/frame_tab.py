@@ -1,6 +1,5 @@
 """The First frame tab: the form that asks for one picture, and the stage where it appears."""
 
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -18,8 +17,8 @@ from komadori.queue.sessions import Sessions
 from komadori.ui.follow import Tabs, watch
 from komadori.ui.frame_form import place_of, refusal_words, request_of
 from komadori.ui.jobs_tab import JobsTab
+from komadori.ui.provider_list import ProviderList
 from komadori.ui.render_frame import empty_frame, frame_stage
-from komadori.ui.render_providers import provider_choices
 from komadori.ui.texts import language_of
 from komadori.ui.uploads import Uploads
 from komadori.ui.visit import QUIET, Visit, answer, facts_of, guarded, job_of, refusal, visit
@@ -79,15 +78,6 @@ class FrameTab:
         except RequestRejected as exc:
             return {self._answers: self._refused(place, exc, request, slot=slot)}
         return {self._answers: answer("frame", do="kept", slot=slot, picture=kept)}
-
-    async def providers(self, request: gr.Request) -> Updates:
-        """Tell the form who can draw now."""
-        try:
-            who = await visit(self._sessions, request)
-            choices = provider_choices(await self._jobs.backends(), time.time(), who.language)
-        except RequestRejected as exc:
-            return {self._answers: refusal(exc, request)}
-        return {self._answers: answer("frame", do="providers", choices=choices)}
 
     async def attach(self, wanted: Any, request: gr.Request) -> AsyncIterator[Updates]:
         """Show the frame that the reader was looking at, or that is being made."""
@@ -250,6 +240,7 @@ def build_frame_tab(jobs: Jobs, sessions: Sessions, page: gr.Blocks, answers: gr
     for event, handler in (
         *_of_form(form, tab),
         *_of_stage(board, tab),
+        (form.list_providers, ProviderList(jobs, sessions, answers).providers),
         (board.show_log, on_demand.log),
         (board.show_runs, on_demand.runs),
     ):
@@ -264,7 +255,6 @@ def _of_form(form: gr.HTML, tab: FrameTab) -> tuple[tuple[Any, Any], ...]:
     return (
         (form.draw_frame, tab.draw),
         (form.keep_picture, tab.keep),
-        (form.list_providers, tab.providers),
     )
 
 

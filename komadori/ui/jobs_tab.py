@@ -13,6 +13,7 @@ from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
 from komadori.ui.render_jobs import PAGE_SIZE, job_list
 from komadori.ui.render_log import log_lines
+from komadori.ui.render_makers import labels_of
 from komadori.ui.render_panels import versions
 from komadori.ui.render_runs import compared_step, comparison
 from komadori.ui.visit import QUIET, Visit, answer, facts_of, guarded, job_of, refusal, visit
@@ -93,9 +94,10 @@ class JobsTab:
         try:
             who = await visit(self._sessions, request)
             kept = await self._versions_of(who, job_id, number)
+            labels = labels_of(await self._jobs.get(who.session, job_id))
         except RequestRejected as exc:
             return {self._answers: refusal(exc, request)}
-        html = versions(kept, time.time(), who.language)
+        html = versions(kept, labels, time.time(), who.language)
         return {self._answers: answer(f"versions:{job_id}:{number}", html=html)}
 
     async def _versions_of(self, who: Visit, job_id: JobId, number: int) -> tuple[VersionView, ...]:

@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 from datetime import UTC, datetime
 
 from komadori.domain.states import JobKind, JobState, StepKind, StepState
@@ -16,6 +17,8 @@ _DAY_S = 86_400
 # A reason follows a colon, so it begins small, unless it begins with a name.
 AWAITING_APPROVAL = "approval"
 """The problem code of a picture that waits until its draft is approved."""
+# As whoever draws tells that it wants to be left alone; what is told otherwise is shown as it came.
+_PAUSE = re.compile(r"(?P<label>[^:]+?)(?:: \S+)? (?:is busy \(\d+\)|asked for a pause)")
 _OPENERS = frozenset({"A", "An", "It", "Nothing", "Something", "The", "There", "This"})
 
 
@@ -73,8 +76,16 @@ def size_words(size_bytes: int) -> str:
 
 def time_tag(at: float, text: str) -> str:
     """Wrap a time's words so that the page can add the reader's own clock to them."""
-    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
-    return f'<time datetime="{moment}">{esc(text)}</time>'
+    return f'<time datetime="{_moment(at)}">{esc(text)}</time>'
+
+
+def clock_tag(at: float) -> str:
+    """Return the place for a time of the day, which the page fills in by the reader's clock."""
+    return f'<time datetime="{_moment(at)}" data-minutes></time>'
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def rejection_words(error: RequestRejected, language: Language) -> str:
@@ -133,6 +144,14 @@ def step_of(view: JobView, kind: StepKind, number: int) -> StepView | None:
     return next((s for s in view.steps if s.kind is kind and s.number == number), None)
 
 
+def next_to_go_on(view: JobView) -> StepView | None:
+    """Return the step of a waiting job that goes on first by itself, if any does."""
+    if view.state is not JobState.WAITING:
+        return None
+    parked = [step for step in view.steps if step.waits_until is not None]
+    return min(parked, key=lambda step: step.waits_until or 0.0, default=None)
+
+
 def sentence(view: JobView, language: Language) -> str:
     """Say in one plain sentence where a job stands."""
     text = _sentence(view, language)
@@ -153,9 +172,7 @@ def _sentence(view: JobView, language: Language) -> str:
     if view.state is JobState.RUNNING:
         return _running(view, language)
     if view.state is JobState.WAITING:
-        if view.problem is not None and view.problem.code == AWAITING_APPROVAL:
-            return say(language, "say_approval")
-        return _with_reason(view.problem, "say_waiting", language)
+        return _waiting(view, language)
     if view.state is JobState.CANCELLING:
         return say(language, "say_cancelling")
     return _ended(view, language)
@@ -190,6 +207,18 @@ def _drawing_frame(view: JobView, running: list[StepView], language: Language) -
     if total < 2 or step is None:
         return say(language, f"say_drawing_{what}")
     return say(language, f"say_drawing_{what}_of", number=step.number, total=total)
+
+
+def _waiting(view: JobView, language: Language) -> str:
+    step = next_to_go_on(view)
+    problem = (step.problem if step else None) or view.problem
+    if problem is not None and problem.code == AWAITING_APPROVAL:
+        return say(language, "say_approval")
+    pause = _PAUSE.match(problem.message) if problem else None
+    if pause is None:
+        return _with_reason(problem, "say_waiting", language)
+    label = step.making.label if step and step.making else pause["label"]
+    return say(language, "say_pause", label=label)
 
 
 def _ended(view: JobView, language: Language) -> str:

@@ -213,7 +213,8 @@ def _note(step: StepView, siblings: int, language: Language) -> str:
     is_running = step.state is StepState.RUNNING
     word = say(language, "panel_drawing") if is_running else state_word(step.state, language)
     reason = ""
-    if step.problem is not None and siblings > 1:  # of a single one the sentence tells it
+    is_told = siblings == 1 and step.state is not StepState.WAITING  # the sentence tells it
+    if step.problem is not None and not is_told:
         reason = f"<small>{esc(problem_words(step.problem, language))}</small>"
     elif is_running and step.making is not None:
         reason = f"<small>{esc(step.making.label)}</small>"
@@ -222,15 +223,18 @@ def _note(step: StepView, siblings: int, language: Language) -> str:
 
 
 def _caption(step: StepView, view: JobView, siblings: int, language: Language) -> str:
+    """Say what a draft was wished to be, and offer what can be done with a picture."""
+    about = ""
+    if step.kind is StepKind.DRAFT and step.wish:
+        about = f'<q class="wish">{esc(step.wish)}</q>'
     if step.picture is None:
-        return ""
-    seed = ""
+        return f"<figcaption>{about}</figcaption>" if about else ""
     if siblings > 1 and step.making is not None and step.making.seed is not None:
         seed = say(language, "frame_seed_of", seed=str(step.making.seed))
+        about += f'<span class="quiet">{esc(seed)}</span>'
     acts = _card_acts(step, view, siblings, language)
-    if not seed and not acts:
+    if not about and not acts:
         return ""
-    about = f'<span class="quiet">{esc(seed)}</span>' if seed else ""
     return f'<figcaption>{about}<span class="acts">{acts}</span></figcaption>'
 
 
@@ -308,13 +312,17 @@ def _aside(view: JobView, shown: list[StepView], language: Language) -> str:
     return f'<aside class="beside" data-key="beside">{parts}</aside>'
 
 
+def _hint(step: StepView) -> str:
+    return f'title="{esc(step.wish)}" ' if step.wish else ""
+
+
 def _earlier_drafts(view: JobView, shown: list[StepView], language: Language) -> str:
     drafts = [step for step in drafts_of(view) if step.picture is not None and step not in shown]
     if not drafts:
         return ""
     total = len(drafts_of(view))
     cells = "".join(
-        f'<button type="button" class="panel" data-key="draft-{step.number}" '
+        f'<button type="button" class="panel" data-key="draft-{step.number}" {_hint(step)}'
         f'data-zoom="/files/{esc(step.picture or "")}" aria-label="'
         f'{esc(say(language, "frame_open", name=picture_name(step, total, language)))}">'
         f'<span class="picture"><img src="/files/{esc(step.picture or "")}/thumb" alt=""></span>'

@@ -4,7 +4,14 @@ from typing import Any
 
 from komadori.domain.states import JobKind, JobState
 from komadori.domain.view import JobView, ListPart
-from komadori.ui.render import age_words, duration_words, esc, problem_words, time_tag
+from komadori.ui.render import (
+    age_words,
+    clock_tag,
+    duration_words,
+    esc,
+    problem_words,
+    time_tag,
+)
 from komadori.ui.render_again import may_be_made, may_be_resent, resend_why
 from komadori.ui.render_names import job_state
 from komadori.ui.render_strip import frames_words, mini_strip
@@ -82,7 +89,11 @@ def _when(view: JobView, now: float, language: Language) -> str:
     words = [time_tag(view.created_at, age_words(now - view.created_at, language))]
     if view.position is not None:
         words.append(esc(say(language, "jobs_position", position=view.position)))
-    if view.started_at is not None:
+    parked = [frame.waits_until for frame in view.frames if frame.waits_until is not None]
+    if view.state is JobState.WAITING and parked:
+        goes_on = say(language, "jobs_goes_on", time=clock_tag(min(parked)))
+        words.append(f"<span>{goes_on}</span>")
+    elif view.started_at is not None:
         took = (view.ended_at or now) - view.started_at
         key = "jobs_took" if view.state.is_final else "jobs_running_for"
         words.append(esc(say(language, key, time=duration_words(took, language))))

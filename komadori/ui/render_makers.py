@@ -1,6 +1,6 @@
 """Who has drawn: in a word for a picture, in a sentence for a job."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from komadori.domain.making import Making
 from komadori.domain.states import JobKind
@@ -17,10 +17,23 @@ def maker_words(making: Making, language: Language) -> str:
     return f"{label} · {making.model}" if making.model else label
 
 
+def labels_of(view: JobView) -> Mapping[str, str]:
+    """Return what those are called who have drawn for a job, by their names."""
+    makings = [step.making for step in view.steps if step.making]
+    return {making.provider: making.label for making in makings if making.label}
+
+
+def provider_words(name: str, labels: Mapping[str, str], language: Language) -> str:
+    """Name a backend of which only its name is known, and perhaps what it is called."""
+    return say(language, "maker_sketch") if name == SKETCH else labels.get(name, name)
+
+
 def makers_sentence(view: JobView, language: Language) -> str:
     """Say who has drawn a job's pictures, else who will; empty when nobody knows."""
-    makings = [step.making for step in view.steps if step.kind.draws and step.making]
-    names = list(dict.fromkeys(_short(making, language) for making in makings))
+    drawn = [step.making.provider for step in view.steps if step.kind.draws and step.making]
+    drawn += [panel.provider for panel in view.panels if panel.provider]
+    labels = labels_of(view)
+    names = list(dict.fromkeys(provider_words(name, labels, language) for name in drawn))
     if names == [say(language, "maker_sketch")] or (not names and view.provider == SKETCH):
         key = "made_sketches" if view.kind is JobKind.STORYBOARD else "made_sketch"
         return say(language, key)
@@ -31,11 +44,17 @@ def makers_sentence(view: JobView, language: Language) -> str:
     return say(language, "made_by" if view.state.is_final else "made_by_soon", who=view.provider)
 
 
-def panel_maker(panel: PanelView, step: StepView | None) -> Making | None:
-    """Return how the picture that a panel shows was made; of a later version nobody knows here."""
-    if step is None or step.making is None or panel.picture is None:
-        return None
-    return step.making if step.picture == panel.picture else None
+def panel_maker(
+    panel: PanelView, step: StepView | None, labels: Mapping[str, str], language: Language
+) -> str:
+    """Name who drew the picture that a panel shows. The model is known only of its first version:
+    a later one was drawn by a job of its own.
+    """
+    if panel.picture is None:
+        return ""
+    if step is not None and step.making is not None and step.picture == panel.picture:
+        return maker_words(step.making, language)
+    return provider_words(panel.provider, labels, language)
 
 
 def comma(language: Language) -> str:
@@ -49,9 +68,3 @@ def listed(names: Sequence[str], language: Language) -> str:
         return "".join(names)
     first = comma(language).join(names[:-1])
     return say(language, "list_last", first=first, last=names[-1])
-
-
-def _short(making: Making, language: Language) -> str:
-    if making.provider == SKETCH:
-        return say(language, "maker_sketch")
-    return making.label or making.provider

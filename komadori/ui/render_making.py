@@ -137,6 +137,8 @@ def _limit_reason(reason: str, language: Language) -> str:
         return say(language, f"frame_limit_learned_{bound}", learned=learned) if bound else learned
     if found := _FEW.search(reason):
         count, least = int(found["count"]), int(found["least"])
+        if not count:
+            return say(language, "frame_limit_none")
         return say(language, "frame_limit_few", count=count, least=least)
     return reason.partition(": ")[2] or reason
 

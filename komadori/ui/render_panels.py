@@ -1,12 +1,12 @@
 """A storyboard's panels as cards, and what the large picture tells of each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from komadori.domain.states import StepKind, StepState
 from komadori.domain.story import Line, Scene, TimeOfDay, Weather
 from komadori.domain.view import JobView, PanelView, StepView, VersionView
 from komadori.ui.render import age_words, esc, panel_count, problem_words, time_tag
-from komadori.ui.render_makers import maker_words, panel_maker
+from komadori.ui.render_makers import labels_of, panel_maker, provider_words
 from komadori.ui.render_names import SHAPES, state_word
 from komadori.ui.texts import Language, say
 
@@ -15,7 +15,8 @@ def cards(view: JobView, language: Language) -> list[str]:
     """Return one card for each panel; outlines while the story is still being split."""
     if view.panels:
         steps = {step.number: step for step in view.steps if step.kind is StepKind.PANEL}
-        return [card(panel, steps.get(panel.number), language) for panel in view.panels]
+        labels = labels_of(view)
+        return [card(panel, steps.get(panel.number), labels, language) for panel in view.panels]
     total = panel_count(view)[2]
     return [outline(number, language) for number in range(1, total + 1)]
 
@@ -29,8 +30,14 @@ def outline(number: int, language: Language) -> str:
     )
 
 
-def card(panel: PanelView, step: StepView | None, language: Language) -> str:
-    """Draw one panel: its picture or its state, and behind it what the large picture tells."""
+def card(
+    panel: PanelView, step: StepView | None, labels: Mapping[str, str], language: Language
+) -> str:
+    """Draw one panel: its picture or its state, and behind it what the large picture tells.
+
+    `labels`: what those are called who have drawn for this job.
+    """
+    told = about(panel, step, labels, language)
     word = panel_word(panel, language)
     name = f"{say(language, 'panel_open', number=panel.number)}: {word}"
     state = StepState.RUNNING if panel.redo else panel.state
@@ -39,7 +46,7 @@ def card(panel: PanelView, step: StepView | None, language: Language) -> str:
         f'data-key="panel-{panel.number}" data-panel="{panel.number}" '
         f'data-picture="{esc(panel.picture or "")}" aria-label="{esc(name)}">'
         f'<span class="picture">{_picture(panel, language)}{_line_of(panel, step)}</span>'
-        f'<span class="about" hidden>{about(panel, step, language)}</span></button>'
+        f'<span class="about" hidden>{told}</span></button>'
     )
 
 
@@ -52,7 +59,9 @@ def panel_word(panel: PanelView, language: Language) -> str:
     return state_word(panel.state, language)
 
 
-def about(panel: PanelView, step: StepView | None, language: Language) -> str:
+def about(
+    panel: PanelView, step: StepView | None, labels: Mapping[str, str], language: Language
+) -> str:
     """Tell what a panel shows: place, words, who speaks, who is there; and who drew it."""
     parts = [
         f"<h3>{esc(say(language, 'panel_number', number=panel.number))}</h3>",
@@ -69,17 +78,19 @@ def about(panel: PanelView, step: StepView | None, language: Language) -> str:
         parts.append("".join(_line(line) for line in panel.dialogue))
     parts.append(f"<h4>{esc(say(language, 'dialog_present'))}</h4>")
     parts.append(_present(panel.characters, language))
-    if (making := panel_maker(panel, step)) is not None:
+    if maker := panel_maker(panel, step, labels, language):
         parts.append(f"<h4>{esc(say(language, 'dialog_maker'))}</h4>")
-        parts.append(f'<p class="maker">{esc(maker_words(making, language))}</p>')
+        parts.append(f'<p class="maker">{esc(maker)}</p>')
     return "".join(parts)
 
 
-def versions(items: Sequence[VersionView], now: float, language: Language) -> str:
-    """Draw the kept versions of a panel, newest first, each with a way back."""
+def versions(
+    items: Sequence[VersionView], labels: Mapping[str, str], now: float, language: Language
+) -> str:
+    """Draw the kept versions of a panel, newest first, each with its maker and a way back."""
     if not items:
         return f'<p class="quiet">{esc(say(language, "dialog_versions_none"))}</p>'
-    rows = "".join(_version(item, now, language) for item in reversed(items))
+    rows = "".join(_version(item, labels, now, language) for item in reversed(items))
     return f'<ol class="versions">{rows}</ol>'
 
 
@@ -143,10 +154,13 @@ def _present(names: Sequence[str], language: Language) -> str:
     return '<p class="names">' + "".join(f"<span>{esc(name)}</span>" for name in names) + "</p>"
 
 
-def _version(item: VersionView, now: float, language: Language) -> str:
+def _version(item: VersionView, labels: Mapping[str, str], now: float, language: Language) -> str:
     key = "version_current" if item.is_current else "version_name"
     name = say(language, key, version=item.version)
     age = time_tag(item.made_at, age_words(now - item.made_at, language))
+    maker = ""
+    if item.provider:
+        maker = f'<span class="maker">{esc(provider_words(item.provider, labels, language))}</span>'
     wish = f"<q>{esc(item.wish)}</q>" if item.wish else ""
     back = ""
     if not item.is_current:
@@ -155,5 +169,5 @@ def _version(item: VersionView, now: float, language: Language) -> str:
     current = " is-current" if item.is_current else ""
     return (
         f'<li class="version{current}"><img src="/files/{esc(item.picture)}/thumb" alt="">'
-        f"<span><b>{esc(name)}</b> {age}{wish}</span>{back}</li>"
+        f"<span><b>{esc(name)}</b> {age}{maker}{wish}</span>{back}</li>"
     )

@@ -30,6 +30,7 @@ def _automatic(backends: Sequence[BackendView], now: float, language: Language) 
             "note": "" if backends else say(language, "frame_provider_waits"),
             "price": None,
             "is_paid": False,
+            "is_built_in": False,
         }
     words = [_why(first.facts, language), *_words(first, now, language)]
     if not first.facts.is_ready:
@@ -68,6 +69,7 @@ def _choice(backend: BackendView, now: float, language: Language) -> dict[str, A
         "note": _line(_words(backend, now, language)),
         "price": _price(facts.price),
         "is_paid": facts.is_paid,
+        "is_built_in": facts.kind == SKETCH,
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from komadori.domain.ids import ArtifactId
 from komadori.domain.states import JobKind, JobState, StepKind, StepState
 from komadori.domain.view import Frame, JobView
-from komadori.ui.render import esc, panel_count, sentence, step_of
+from komadori.ui.render import clock_tag, esc, next_to_go_on, panel_count, sentence, step_of
 from komadori.ui.render_names import SHAPES, state_word, step_name
 from komadori.ui.texts import Language, say
 
@@ -54,8 +54,17 @@ def strip(view: JobView, language: Language) -> str:
     label = esc(say(language, "strip_label"))
     return (
         f'<ol class="strip{_density(len(all_cells))}" aria-label="{label}">{drawn}</ol>'
-        f'<p class="sentence" role="status" aria-live="polite">{esc(sentence(view, language))}</p>'
+        f'<p class="sentence" role="status" aria-live="polite">{_told(view, language)}</p>'
     )
+
+
+def _told(view: JobView, language: Language) -> str:
+    """Return the sentence, with the time at which a waiting job goes on."""
+    text = esc(sentence(view, language))
+    step = next_to_go_on(view)
+    if step is None or step.waits_until is None:
+        return text
+    return say(language, "say_goes_on", sentence=text, time=clock_tag(step.waits_until))
 
 
 def mini_strip(view: JobView, language: Language) -> str:

@@ -13,6 +13,7 @@ from komadori.errors import NotFound, RequestRejected
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
 from komadori.ui.follow import Tabs, storyboard_of, watch
+from komadori.ui.provider_list import ProviderList
 from komadori.ui.render_stage import empty_stage, stage
 from komadori.ui.studio_form import Form, place_of, refused, request_of
 from komadori.ui.texts import say
@@ -224,6 +225,8 @@ def build_studio(jobs: Jobs, sessions: Sessions, page: gr.Blocks, answers: gr.HT
                 apply_default_css=False,
             )
     _wire(Studio(jobs, sessions, form, board, answers), form, page, board, answers)
+    told = ProviderList(jobs, sessions, answers)
+    form.provider.list_providers(guarded(told.providers, answers), None, [answers], **QUIET)
     return board
 
 

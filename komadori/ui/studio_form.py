@@ -1,4 +1,4 @@
-"""The Studio's form: story, panels, style, cast, and where each refusal is said."""
+"""The Studio's form: story, panels, style, cast, who draws, and where each refusal is said."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from komadori.domain.backends import AUTO
 from komadori.domain.requests import CAST_MAX, PANELS_MAX
 from komadori.errors import RequestRejected
 from komadori.queue.jobs import Jobs
@@ -28,7 +29,8 @@ class Form:
     """The components of the form."""
 
     fields: list[Any]
-    """Story, panels, the seven fields of style, cast: in the order of a kept draft."""
+    """Story, panels, the seven fields of style, who draws, cast: in the order of a kept draft."""
+    provider: gr.HTML
     key: gr.Textbox
     draw: gr.Button
     errors: dict[str, gr.HTML] = field(default_factory=dict)
@@ -51,15 +53,18 @@ class Form:
         errors["panels"] = _error()
         preset, style = _style(errors)
         cast = _cast(errors, jobs, sessions)
+        provider = _provider(errors)
         draw = gr.Button(label("draw_button"), variant="primary", size="lg", elem_id="draw")
         gr.HTML(
-            f'<p class="quiet">{label("draw_shortcut")}</p>',
+            '<p><span class="cost" role="status"></span>'
+            f'<span class="quiet">{label("draw_shortcut")}</span></p>',
             elem_id="draw-hint",
             apply_default_css=False,
         )
         errors["form"] = _error()
         form = cls(
-            fields=[story, panels, *style, cast],
+            fields=[story, panels, *style, provider, cast],
+            provider=provider,
             key=gr.Textbox(visible=False),
             draw=draw,
             errors=errors,
@@ -82,12 +87,13 @@ class Form:
 def request_of(values: Sequence[Any]) -> tuple[dict[str, Any], str | None]:
     """Return the request that the form's values make, and its idempotency key."""
     story, panels, *rest = values
-    *style, cast, key = rest
+    *style, provider, cast, key = rest
     wanted = {
         "story": story or "",
         "panels": panels,
         "style": {name: text or "" for name, text in zip(STYLE_FIELDS, style, strict=True)},
         "characters": cast if isinstance(cast, list) else [],
+        "provider": provider or AUTO,
     }
     return wanted, str(key)[:64] if key else None
 
@@ -114,6 +120,7 @@ _PLACES = (
     ("characters", "cast"),
     ("reference", "cast"),
     ("picture", "cast"),
+    ("provider", "provider"),
 )
 
 
@@ -213,6 +220,18 @@ def _cast(errors: dict[str, gr.HTML], jobs: Jobs, sessions: Sessions) -> gr.HTML
         **QUIET,
     )
     return cast
+
+
+def _provider(errors: dict[str, gr.HTML]) -> gr.HTML:
+    provider = gr.HTML(
+        AUTO,
+        elem_id="provider",
+        html_template="",
+        js_on_load="komadori.studioProvider(element, trigger, props, watch, ['list_providers'])",
+        apply_default_css=False,
+    )
+    errors["provider"] = _error()
+    return provider
 
 
 class _Cast:

@@ -28,6 +28,7 @@ _SAMPLES = Path(__file__).parent / "samples"
 _STYLES = ("paper.css", "gradio.css", "stage.css", "dialog.css", "jobs.css", "frame.css")
 _SCRIPTS = (
     "page.js",
+    "providers.js",
     "form.js",
     "stage.js",
     "jobs.js",
@@ -40,8 +41,8 @@ _STAGE = re.compile(r"#stage(?![\w-])")
 _STAGES = ":is(#stage, #frame-stage)"
 
 PANELS_DEFAULT = 12
-FORM_FIELDS = 10
-"""How many values a kept draft has: story, panels, seven of style, cast."""
+FORM_FIELDS = 11
+"""How many values a kept draft has: story, panels, seven of style, who draws, cast."""
 
 # What the scripts say themselves, because they answer before the server does.
 SCRIPT_TEXTS = (

@@ -44,6 +44,28 @@ def test_the_first_visit_shows_a_sample_story_ready_to_draw(reader: Reader) -> N
     assert any("/theme.css" in request for request in reader.requests), "requests are written down"
 
 
+def test_where_only_the_sketch_can_draw_that_is_one_quiet_line_and_others_are_refused_there(
+    reader: Reader,
+) -> None:
+    page = reader.open()
+    choice = page.locator("#studio-provider")
+    expect(choice.locator("option:checked")).to_have_text(re.compile("^Automatic: .*ketch"))
+    expect(page.locator("#provider [data-note]")).to_be_hidden()
+    expect(page.locator("#draw-hint .cost")).to_be_empty()
+    expect(choice.locator('option[value="openai"]')).to_be_disabled()
+
+    # As with a form that was filled in while the key was still set.
+    choice.evaluate(
+        """(node) => {
+          node.value = "openai";
+          node.dispatchEvent(new Event("change"));
+        }"""
+    )
+    draw_button(page).click()
+
+    expect(alerts(page)).to_contain_text("OpenAI cannot be used now")
+
+
 def test_one_click_on_the_first_visit_draws_the_sample(reader: Reader) -> None:
     page = reader.open()
 

@@ -65,7 +65,7 @@ def test_the_first_visit_draws_a_picture_in_one_click_and_shows_how_it_was_made(
     page = open_frame(reader)
     expect(prompt_box(page)).to_have_value(re.compile(r"^[A-Z].{40,}"))
     expect(stage(page).get_by_text("Your picture will be here")).to_be_visible()
-    provider = page.get_by_label("Drawn by")
+    provider = page.locator("#frame-form").get_by_label("Drawn by")
     expect(provider.locator("option").first).to_have_text(re.compile("^Automatic: .*ketch"))
     not_ready = provider.locator("option", has_text="OPENAI_API_KEY is not set")
     expect(not_ready).to_be_disabled()

@@ -1,5 +1,6 @@
-"""What the page tells of how pictures were made: times, comparison, log, and lost requests."""
+"""What the page tells of whoever draws: the choice, the cost, times, pauses, and lost requests."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from tests.e2e.browser import (
     Reader,
     draw,
     drawn,
+    fill_form,
     job_row,
     open_room,
     sentence,
     wait_until_all_drawn,
+    wait_until_ready,
 )
 from tests.e2e.conftest import App, RunApp
 from tests.integration.providers import FakeProvider, fake_provider
@@ -74,9 +77,9 @@ def paid_app(
     described = (ROOT / "config" / "providers" / "openai.yaml").read_text(encoding="utf-8")
     providers = folder / "providers"
     providers.mkdir()
-    (providers / "openai.yaml").write_text(
-        described.replace("https://api.openai.com", provider.url), encoding="utf-8"
-    )
+    described = described.replace("https://api.openai.com", provider.url)
+    described = re.sub(r"(?m)^price: .*", "price: {amount: 0.04, currency: USD}", described)
+    (providers / "openai.yaml").write_text(described, encoding="utf-8")
     environment = {
         "KOMADORI_PROVIDERS_DIR": str(providers),
         "OPENAI_API_KEY": provider.key("openai"),
@@ -85,7 +88,30 @@ def paid_app(
         yield running
 
 
-def test_who_drew_is_told_below_the_panels_and_beside_the_large_picture(
+def test_the_studio_says_who_will_draw_and_what_so_many_panels_cost_and_keeps_the_choice(
+    new_reader: NewReader, paid_app: App, provider: FakeProvider
+) -> None:
+    page = new_reader(at=paid_app).open()
+    choice, cost = page.locator("#studio-provider"), page.locator("#draw-hint .cost")
+    expect(choice.locator("option:checked")).to_have_text("Automatic: OpenAI")
+    expect(page.locator("#provider [data-note]")).to_contain_text("gpt-image-2")
+    expect(cost).to_have_text("about 12 × $0.04 = $0.48")
+    fill_form(page, panels=3)
+    expect(cost).to_have_text("about 3 × $0.04 = $0.12")
+
+    choice.select_option("sketch")
+    expect(cost).to_have_text("free")
+    page.reload()
+    wait_until_ready(page)
+    expect(choice).to_have_value("sketch")
+    before = len(provider.bills())
+    drawn(page, panels=1)
+
+    expect(page.locator("#stage .made")).to_contain_text("by the built-in renderer")
+    assert len(provider.bills()) == before
+
+
+def test_who_drew_is_told_below_the_panels_and_beside_each_version_of_the_large_picture(
     new_reader: NewReader, paid_app: App
 ) -> None:
     page = new_reader(at=paid_app).open()
@@ -93,7 +119,25 @@ def test_who_drew_is_told_below_the_panels_and_beside_the_large_picture(
 
     expect(page.locator("#stage .made")).to_contain_text("Drawn by OpenAI.")
     page.locator('#stage [data-panel="1"]').click()
-    expect(page.locator("dialog[open] .maker")).to_have_text("OpenAI · gpt-image-2")
+    maker = page.locator("dialog[open] p.maker")
+    expect(maker).to_have_text("OpenAI · gpt-image-2")
+    page.get_by_role("button", name="Another take").click()
+    versions = page.locator("dialog[open] .version")
+    expect(versions).to_have_count(2)
+    expect(versions.first.locator(".maker")).to_have_text("OpenAI")
+    expect(maker).to_have_text("OpenAI")
+
+
+def test_a_pause_that_a_provider_asks_for_is_told_with_its_end(
+    new_reader: NewReader, paid_app: App, provider: FakeProvider
+) -> None:
+    page = new_reader(at=paid_app).open()
+    provider.fault("429", retry_after=3)
+    draw(page, panels=1)
+
+    paused = re.compile(r"Waiting for OpenAI: it asked for a pause; goes on at \d\d:\d\d$")
+    expect(sentence(page)).to_have_text(paused)
+    wait_until_all_drawn(page, 1)
 
 
 def test_a_lost_request_is_sent_again_from_the_stage_when_the_reader_says_so(

@@ -145,6 +145,7 @@ def test_automatic_comes_first_and_says_what_it_would_take_and_why() -> None:
     assert auto["price"] == openai["price"] == {"amount": 0.04, "before": "$", "after": ""}
     assert gemini["label"] == "Gemini (GEMINI_API_KEY is not set)"
     assert not gemini["is_ready"]
+    assert not any(choice["is_built_in"] for choice in (auto, gemini, openai))
 
 
 def test_the_sketch_is_taken_only_because_there_is_no_other_and_costs_nothing() -> None:
@@ -154,6 +155,7 @@ def test_the_sketch_is_taken_only_because_there_is_no_other_and_costs_nothing() 
 
     assert auto["note"] == "No other one is ready · built in, needs no network"
     assert not auto["is_paid"]
+    assert auto["is_built_in"]
 
 
 def test_before_the_first_worker_has_told_of_them_nothing_is_known() -> None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from komadori.domain.files import StoredFile
 from komadori.domain.ids import ArtifactId, JobId, SessionId, new_id
 from komadori.domain.states import JobState
 from komadori.domain.view import JobView
-from komadori.domain.files import StoredFile
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue import hub as hub_module
 from komadori.queue.changes import SqliteChanges

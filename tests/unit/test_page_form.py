@@ -16,11 +16,13 @@ STORY = "Mina kept the lamp in the lighthouse on Gull Island, and lit it every e
 
 
 def _values(**changed: Any) -> list[Any]:
-    given: dict[str, Any] = {"story": STORY, "panels": 3, "cast": [], "key": "k"} | changed
+    given: dict[str, Any] = {"story": STORY, "panels": 3, "cast": [], "key": "k"}
+    given |= {"provider": "auto"} | changed
     return [
         given["story"],
         given["panels"],
         *["" for _ in STYLE_FIELDS],
+        given["provider"],
         given["cast"],
         given["key"],
     ]
@@ -32,11 +34,18 @@ def test_the_form_asks_for_what_the_queue_takes() -> None:
     request = parse_storyboard(wanted)
     assert request.panels == 3
     assert request.characters[0].name == "Mina"
+    assert request.provider == "auto"
     assert key == "k"
 
 
+def test_the_form_asks_for_the_provider_that_was_chosen() -> None:
+    request = parse_storyboard(request_of(_values(provider="openai"))[0])
+
+    assert request.provider == "openai"
+
+
 def test_an_empty_form_is_refused_and_not_broken() -> None:
-    wanted, key = request_of(_values(story=None, cast=None, key=""))
+    wanted, key = request_of(_values(story=None, provider=None, cast=None, key=""))
 
     with pytest.raises(RequestRejected):
         parse_storyboard(wanted)
@@ -51,6 +60,7 @@ def test_an_empty_form_is_refused_and_not_broken() -> None:
         ({"panels": "many"}, "panels"),
         ({"cast": [{"name": "A"}, {"name": "A"}]}, "cast"),
         ({"cast": [{"nickname": "A"}]}, "cast"),
+        ({"provider": "No such"}, "provider"),
     ],
 )
 def test_a_refusal_is_said_next_to_what_it_concerns(changed: dict[str, Any], place: str) -> None:
@@ -58,6 +68,11 @@ def test_a_refusal_is_said_next_to_what_it_concerns(changed: dict[str, Any], pla
         parse_storyboard(request_of(_values(**changed))[0])
 
     assert place_of(refused.value) == place
+
+
+@pytest.mark.parametrize("code", ["provider_unknown", "provider_not_ready"])
+def test_what_the_queue_says_of_a_provider_stands_beside_the_choice(code: str) -> None:
+    assert place_of(RequestRejected("No.", code=code, name="openai")) == "provider"
 
 
 def test_a_refusal_of_no_field_is_said_under_the_button() -> None:

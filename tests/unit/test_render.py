@@ -162,7 +162,7 @@ def test_nothing_that_people_wrote_acts_as_markup(language: Language) -> None:
     entry = LogEntry(sequence=1, at=0.0, kind="of_tomorrow", facts={"message": EVIL})
 
     html = _all_of(stage(view, language)) + row(view, 2_000.0, language)
-    html += versions([version], 10.0, language) + log_lines([entry], language)
+    html += versions([version], {}, 10.0, language) + log_lines([entry], language)
 
     seen = _Tags(html)
     assert "script" not in seen.tags
@@ -206,7 +206,7 @@ def test_a_panel_without_a_picture_says_why(state: StepState) -> None:
     problem = Problem(code="refused", message="The provider refused the prompt.")
     panel = make_panel(3, state, problem=problem)
 
-    shown = _Tags(card(panel, None, "en")).text
+    shown = _Tags(card(panel, None, {}, "en")).text
     assert "the provider refused the prompt" in shown
 
 
@@ -245,6 +245,49 @@ def test_the_sentence_is_plain(facts: dict[str, Any], said: str) -> None:
     assert sentence(make_view(facts.pop("state"), **facts), "en") == said
 
 
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("OpenAI is busy (429): slow down", "Waiting for OpenAI: it asked for a pause"),
+        ("OpenAI: openai asked for a pause", "Waiting for OpenAI: it asked for a pause"),
+        ("openai asked for a pause", "Waiting for openai: it asked for a pause"),
+        (
+            "openai has 4 requests under way, as many as it may have",
+            "Waiting: openai has 4 requests under way, as many as it may have",
+        ),
+    ],
+)
+def test_a_job_that_waits_for_a_provider_says_for_whom_and_until_when(
+    message: str, said: str
+) -> None:
+    problem = Problem(code="provider_busy", message=message)
+    later, sooner = (
+        make_step(StepKind.PANEL, number, StepState.WAITING, problem=problem, waits_until=until)
+        for number, until in ((1, 1_500.0), (2, 1_200.0))
+    )
+    view = make_view(JobState.WAITING, problem=problem, steps=(later, sooner))
+
+    assert sentence(view, "en") == said
+    assert f'{said}; goes on at <time datetime="1970-01-01T00:20:00+00:00"' in strip(view, "en")
+
+
+def test_the_list_says_when_a_job_that_waits_goes_on() -> None:
+    parked = Frame(
+        kind=StepKind.FRAME, number=1, state=StepState.WAITING, picture=None, waits_until=1_200.0
+    )
+
+    shown = row(make_view(JobState.WAITING, frames=(parked,)), 1_100.0, "en")
+    assert 'goes on at <time datetime="1970-01-01T00:20:00+00:00"' in shown
+
+
+def test_what_waits_for_a_person_names_no_time() -> None:
+    problem = Problem(code="approval", message="")
+    parked = make_step(StepKind.FRAME, 1, StepState.WAITING, problem=problem)
+    view = make_view(JobState.WAITING, kind=JobKind.FRAME, problem=problem, steps=(parked,))
+
+    assert "<time" not in strip(view, "en")
+
+
 def test_the_sentence_counts_what_failed() -> None:
     problem = Problem(code="refused", message="The provider refused the prompt.")
     states = [StepState.FAILED] * 3 + [StepState.COMPLETED] * 9
@@ -275,7 +318,7 @@ def test_a_panel_that_is_drawn_again_keeps_its_picture_and_its_storyboard_alive(
 
     assert is_alive(view)
     assert sentence(view, "en") == "Drawing panel 1 again"
-    assert "/files/picture1/thumb" in card(panel, None, "en")
+    assert "/files/picture1/thumb" in card(panel, None, {}, "en")
 
 
 @pytest.mark.parametrize(
@@ -531,9 +574,51 @@ def test_a_panel_tells_who_drew_the_picture_it_shows_and_of_no_other() -> None:
         picture=panel.picture,
     )
 
-    assert "OpenAI · gpt-image-2" in card(panel, step, "en")
+    assert "OpenAI · gpt-image-2" in card(panel, step, {}, "en")
     newer = replace(panel, picture=ArtifactId("newer"), version=2)
-    assert "OpenAI" not in card(newer, step, "en")
+    assert "OpenAI" not in card(newer, step, {}, "en")
+
+
+def test_a_panel_that_was_drawn_again_tells_who_drew_it_that_time() -> None:
+    panel = make_panel(1, StepState.COMPLETED, version=2, provider="gemini")
+    other = make_panel(2, StepState.COMPLETED, version=2, provider="openai")
+    steps = tuple(
+        make_step(
+            StepKind.PANEL,
+            number,
+            StepState.COMPLETED,
+            making=make_making(model="gpt-image-2"),
+            picture=ArtifactId("first"),
+        )
+        for number in (1, 2)
+    )
+    view = make_view(JobState.COMPLETED, (panel, other), steps=steps)
+
+    gemini, openai = cards(view, "en")
+
+    assert '<p class="maker">gemini</p>' in gemini
+    assert '<p class="maker">OpenAI</p>' in openai
+    assert "Drawn by OpenAI and gemini." in stage(view, "en")["foot"]
+
+
+def test_each_version_tells_who_drew_it() -> None:
+    kept = [
+        VersionView(
+            version=number,
+            picture=ArtifactId(f"v{number}"),
+            is_current=number == 3,
+            made_at=0.0,
+            wish="",
+            seed=1,
+            provider=provider,
+        )
+        for number, provider in enumerate(("", "sketch", "openai"), 1)
+    ]
+
+    html = versions(kept, {"openai": "OpenAI"}, 10.0, "en")
+
+    assert html.count('class="maker"') == 2
+    assert html.index("OpenAI") < html.index("the built-in renderer")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from komadori.domain.ids import ArtifactId, JobId, StepId
 from komadori.domain.making import Making, ReferenceMade
 from komadori.domain.states import JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.view import Frame, JobView, Problem, StepView
+from komadori.pipeline.timeouts import learned_timeout
 from komadori.ui.render_frame import awaits_approval, empty_frame, frame_stage
 from komadori.ui.render_making import limit_words, price_words, reference_words, why_words
 from komadori.ui.texts import LANGUAGES, Language
@@ -192,6 +193,17 @@ def test_of_several_drafts_each_can_be_taken_newest_first() -> None:
     assert page.offers == ["cancel", "approve 2", "approve 1", "another"]
 
 
+def test_a_draft_says_what_it_was_wished_to_be_also_while_it_is_drawn() -> None:
+    drafts = (
+        make_step(StepKind.DRAFT, 1, StepState.COMPLETED, picture=ArtifactId("one")),
+        make_step(StepKind.DRAFT, 2, StepState.RUNNING, wish="closer <b>"),
+    )
+    html = frame_stage(make_view(JobState.RUNNING, *drafts), "en")["body"]
+
+    assert html.count('class="wish"') == 1
+    assert '<q class="wish">closer &lt;b&gt;</q>' in html
+
+
 def test_the_drafts_stay_in_sight_beside_the_final_picture() -> None:
     steps = [make_step(DRAFT, 1, DONE), make_step(FRAME, 1, DONE)]
 
@@ -319,11 +331,23 @@ def test_a_price_is_told_in_its_currency(price: Price, words: str) -> None:
             "47 s: the limit; 2 runs known, 5 are needed to learn from",
             "最多 47 秒：只有 2 次记录，满 5 次才能推算",
         ),
+        (
+            "47 s: the limit; 0 runs known, 5 are needed to learn from",
+            "最多 47 秒：还没有记录可以推算",
+        ),
         ("", "最多 47 秒"),
     ],
 )
 def test_a_timeout_is_explained_in_chinese_too(reason: str, words: str) -> None:
     assert limit_words(47.0, reason, "zh") == words
+
+
+def test_a_timeout_of_a_fresh_machine_counts_no_runs() -> None:
+    reason = learned_timeout([], band="1MP", references=0, cap_s=180.0).reason
+
+    assert limit_words(180.0, reason, "en") == (
+        "at most 3 min: nothing is known yet of how long it takes"
+    )
 
 
 def test_who_draws_is_explained_in_the_readers_language() -> None:

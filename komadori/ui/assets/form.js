@@ -23,7 +23,8 @@
     km.store.set("draft", JSON.stringify(values));
     wanted = values[1] || limits.panels;
     km.ghosts();
-    return presetOf(values.slice(2, -1));
+    tellCost();
+    return presetOf(values.slice(2, -2));
   };
 
   // The preset that the style amounts to, in whichever language it was filled in; null is none.
@@ -65,6 +66,26 @@
     subtree: true, childList: true, attributes: true, attributeFilter: ["aria-label", "class", "name"],
   });
 
+  // Who draws, and what so many panels cost there.
+  let provider = null;
+  km.studioProvider = (element, trigger, props, watch) => {
+    const box = document.createElement("div");
+    element.append(box);
+    provider = km.providerChoice(box, {
+      id: "studio-provider",
+      trigger,
+      value: () => props.value || "auto",
+      choose: (name) => (props.value = name),
+      told: tellCost,
+    });
+    watch("value", provider.draw);
+    provider.draw();
+  };
+  function tellCost() {
+    const line = document.querySelector("#draw-hint .cost");
+    if (line && provider) line.textContent = provider.isAlone() ? "" : provider.cost(wanted);
+  }
+
   // The first visit finds a sample ready to draw.
   km.draft = () => {
     let values = null;
@@ -73,11 +94,14 @@
     } catch {
       // A draft of an older page: begin anew.
     }
+    // A draft from before one could choose who draws.
+    if (Array.isArray(values) && values.length === limits.fields - 1) values.splice(-1, 0, "auto");
     if (!Array.isArray(values) || values.length !== limits.fields) {
-      values = [window.KOMADORI_SAMPLES[km.language], limits.panels, "", "", "", "", "", "", "", []];
+      values = [window.KOMADORI_SAMPLES[km.language], limits.panels, "", "", "", "", "", "", "", "auto", []];
     }
     wanted = values[1] || limits.panels;
     km.ghosts();
+    tellCost();
     if (new URLSearchParams(location.search).get("view") === "api") km.describeApi();
     setTimeout(() => count(values[0] || ""), 0);
     return values;

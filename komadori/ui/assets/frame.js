@@ -13,7 +13,7 @@
     ghost?.style.setProperty("--h", height);
   };
 
-  const turnHere = () => document.querySelectorAll('#rooms > .tab-wrapper [role="tab"]')[1]?.click();
+  const turnHere = () => km.room("frame");
   km.receivers.frame_here = turnHere;
 
   // Gradio makes what is in a tab when it is first turned to: a job may be wanted before that.

@@ -4,7 +4,6 @@
   const limits = window.KOMADORI_LIMITS.frame;
   const SIZES = [[1280, 720], [1024, 1024], [720, 1280], [1920, 1080]];
   const DRAFT = "frame_draft"; // of the form, not of the picture
-  const FRESH_MS = 10_000;
   const number = (value) => value.toLocaleString("en");
 
   // What the form holds, as plain values.
@@ -57,11 +56,7 @@
       </div>
       <div class="own" hidden><input type="number" data-side="width"><span aria-hidden="true">×</span><input type="number" data-side="height"></div>
     </div>
-    <div class="field" data-field="provider">
-      <label class="title" for="frame-provider" data-words="frame_provider"></label>
-      <span class="choice"><select id="frame-provider"></select></span>
-      <p class="quiet" data-note></p><p class="wrong" role="alert"></p>
-    </div>
+    <div class="field" data-field="provider"><p class="wrong" role="alert"></p></div>
     <div class="field" data-field="draft" role="radiogroup" aria-labelledby="frame-draft-title">
       <span class="title" id="frame-draft-title" data-words="frame_draft"></span>
       <div class="chips" data-drafts></div>
@@ -80,9 +75,7 @@
     const find = (selector) => sheet.querySelector(selector);
     const field = (name) => find(`[data-field="${name}"]`);
     const values = keptDraft();
-    let choices = [];
     let filling = null;
-    let askedAt = 0;
 
     function changed() {
       filling = null;
@@ -236,26 +229,13 @@
       (value) => value === values.draft,
       (value) => (values.draft = value),
     );
-
-    // Who draws: those that are not ready are there to be seen, with their reason.
-    const provider = find("#frame-provider");
-    function drawChoices() {
-      const shown = choices.length ? choices : [{ name: "auto", label: km.say("frame_provider_auto"), is_ready: true, note: "", price: null }];
-      if (!shown.some((one) => one.name === values.provider)) values.provider = "auto";
-      provider.replaceChildren(...shown.map((one) => {
-        const option = new Option(one.label, one.name, false, one.name === values.provider);
-        option.disabled = !one.is_ready && one.name !== values.provider;
-        return option;
-      }));
-      tell();
-    }
-    const chosen = () => choices.find((one) => one.name === values.provider);
-    provider.addEventListener("change", () => ((values.provider = provider.value), right("provider"), changed()));
-    const askChoices = () => {
-      if (Date.now() - askedAt < FRESH_MS) return;
-      askedAt = Date.now();
-      trigger("list_providers", {});
-    };
+    const provider = km.providerChoice(field("provider"), {
+      id: "frame-provider",
+      trigger,
+      value: () => values.provider,
+      choose: (name) => ((values.provider = name), right("provider"), changed()),
+      told: () => tell(),
+    });
 
     const candidates = find("#frame-candidates");
     for (let count = 1; count <= limits.candidates; count += 1) candidates.append(new Option(count, count, false, count === values.candidates));
@@ -277,27 +257,16 @@
     prompt.addEventListener("input", () => ((values.prompt = prompt.value), right("prompt"), changed()));
 
     // What follows from what is chosen: the count, the cost, the notes, the ghost on the stage.
-    const money = (price, amount) => {
-      const cents = Math.round(amount * 100) / 100;
-      return price.before + (Math.abs(cents - amount) < 1e-9 || amount >= 1 ? amount.toFixed(2) : String(Number(amount.toFixed(4)))) + price.after;
-    };
     function cost() {
-      const one = chosen();
-      if (!one) return "";
-      if (!one.is_paid) return km.say("frame_cost_free");
-      if (!one.price) return km.say("frame_cost_unknown");
       // With drafts, several of them lead to one picture.
-      const count = values.draft ? 1 : values.candidates;
-      const facts = { count, price: money(one.price, one.price.amount), total: money(one.price, count * one.price.amount) };
-      const sum = km.say(count > 1 ? "frame_cost_many" : "frame_cost_one", facts);
-      return values.draft === "provider" ? km.say("frame_cost_draft", { cost: sum }) : sum;
+      const sum = provider.cost(values.draft ? 1 : values.candidates);
+      return provider.isPriced() && values.draft === "provider" ? km.say("frame_cost_draft", { cost: sum }) : sum;
     }
     function tell() {
       const size = [...values.prompt.trim()].length;
       const count = find("[data-count]");
       count.textContent = km.say("frame_count", { length: number(size), most: number(limits.prompt) });
       count.classList.toggle("is-wrong", size > limits.prompt);
-      find("[data-note]").textContent = chosen()?.note || "";
       find("[data-draft-note]").textContent = km.say(draftNotes[values.draft]);
       find(".cost").textContent = cost();
       km.frameGhost(values);
@@ -347,10 +316,6 @@
     km.receivers.frame = (answer) => {
       const slot = slots.get(answer.slot);
       if (answer.do === "kept") slot?.end(answer.picture);
-      if (answer.do === "providers") {
-        choices = answer.choices;
-        drawChoices();
-      }
       if (answer.do === "refused") {
         slot?.end();
         sent();
@@ -360,10 +325,6 @@
 
     drawPeople();
     drawSides();
-    drawChoices();
-    new IntersectionObserver((seen) => {
-      if (seen.some((entry) => entry.isIntersecting)) askChoices();
-    }).observe(element);
-    askChoices();
+    provider.draw();
   };
 })();

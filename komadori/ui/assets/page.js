@@ -129,7 +129,8 @@ window.komadori = (() => {
       const locale = document.documentElement.lang;
       tag.dataset.local = "";
       tag.title = at.toLocaleString(locale);
-      if (!tag.textContent) tag.textContent = at.toLocaleTimeString(locale, { hour12: false });
+      const clock = "minutes" in tag.dataset ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : { hour12: false };
+      if (!tag.textContent) tag.textContent = at.toLocaleTimeString(locale, clock);
     }
   }
 
@@ -264,10 +265,8 @@ window.komadori = (() => {
     });
   }
 
-  function room(name) {
-    const tabs = document.querySelectorAll('#rooms > .tab-wrapper [role="tab"]');
-    tabs[name === "studio" ? 0 : 1]?.click();
-  }
+  const ROOMS = ["studio", "frame", "jobs"]; // as they stand in the page
+  const room = (name) => document.querySelectorAll('#rooms > .tab-wrapper [role="tab"]')[ROOMS.indexOf(name)]?.click();
 
   // Gradio opens its description of the API from its own footer only, which is hidden here.
   function describeApi() {

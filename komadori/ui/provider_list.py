@@ -1,0 +1,30 @@
+"""Who can draw now, told to both forms whenever they ask."""
+
+import time
+from typing import Any
+
+import gradio as gr
+
+from komadori.errors import RequestRejected
+from komadori.queue.jobs import Jobs
+from komadori.queue.sessions import Sessions
+from komadori.ui.render_providers import provider_choices
+from komadori.ui.visit import answer, refusal, visit
+
+
+class ProviderList:
+    """The handler behind the choice of who draws."""
+
+    def __init__(self, jobs: Jobs, sessions: Sessions, answers: gr.HTML) -> None:
+        self._jobs = jobs
+        self._sessions = sessions
+        self._answers = answers
+
+    async def providers(self, request: gr.Request) -> dict[Any, Any]:
+        """Return the choices in the reader's language."""
+        try:
+            who = await visit(self._sessions, request)
+            choices = provider_choices(await self._jobs.backends(), time.time(), who.language)
+        except RequestRejected as exc:
+            return {self._answers: refusal(exc, request)}
+        return {self._answers: answer("providers", choices=choices)}
