@@ -256,7 +256,8 @@ class OpenJob:
         query = (
             select(table.c.error_code, table.c.error)
             .where(table.c.job_id == self.row["id"], table.c.state.in_(states))
-            .order_by(table.c.ended_at.desc())
+            # what goes on by itself tells more than what waits for a person
+            .order_by(table.c.not_before.is_(None), table.c.ended_at.desc())
         )
         found = self.connection.execute(query.limit(1)).first()
         return Problem(code=found[0] or "failed", message=found[1] or "") if found else None

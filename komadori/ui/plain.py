@@ -154,6 +154,7 @@ class PlainPanel(TypedDict):
     error: PlainProblem | None
     version: int
     versions: int
+    provider: str
     redo: str | None
     picture: dict[str, Any] | None
 
@@ -170,6 +171,7 @@ class PlainPicture(TypedDict):
     error: PlainProblem | None
     is_picked: bool
     provider: str
+    request: str
     seed: int | None
     picture: dict[str, Any] | None
 
@@ -242,6 +244,7 @@ def plain_panel(panel: PanelView, picture: dict[str, Any] | None) -> PlainPanel:
         error=_plain_problem(panel.problem),
         version=panel.version,
         versions=panel.versions,
+        provider=panel.provider,
         redo=panel.redo,
         picture=picture,
     )
@@ -256,6 +259,7 @@ def plain_picture(job: JobView, step: StepView, picture: dict[str, Any] | None) 
         error=_plain_problem(step.problem),
         is_picked=step.kind is StepKind.FRAME and step.number == job.picked,
         provider=step.making.provider if step.making else "",
+        request=step.wish,
         seed=step.making.seed if step.making else None,
         picture=picture,
     )
