@@ -1,7 +1,7 @@
 """What is known of a backend: what it takes, what it costs, and why it can't be used just now."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -40,6 +40,8 @@ class BackendFacts(_Value):
     """Media types that it takes as references."""
     takes_alpha: bool = False
     """Whether transparent parts of references may stay."""
+    takes_seed: bool = False
+    """Whether the same seed gives nearly the same picture again."""
     is_remote: bool = True
     """Whether requests go out of this process: then references are made small, times are limited
     and learned, and it may have to be left alone for a while."""
@@ -50,6 +52,17 @@ class BackendFacts(_Value):
     """How many requests may be under way at once, over all machines."""
     fallback: tuple[BackendName, ...] = ()
     """Backends that take over, in this order, while this one is down."""
+
+
+def total_price(prices: Iterable[Price | None]) -> tuple[Price, ...]:
+    """Add prices up, one sum for each currency."""
+    sums: dict[str, float] = {}
+    for price in prices:
+        if price is not None:
+            sums[price.currency] = sums.get(price.currency, 0.0) + price.amount
+    return tuple(
+        Price(amount=round(amount, 6), currency=currency) for currency, amount in sums.items()
+    )
 
 
 def is_backend_name(text: str) -> bool:

@@ -42,6 +42,7 @@ class Making(_Value):
     left_out: tuple[str, ...] = ()
     """Whose references the backend could not take."""
     seed: int | None = None
+    """None: the provider takes none."""
     cost: Price | None = None
     """What it cost; None: nothing, or nobody knows."""
     recovered: bool = False

@@ -112,6 +112,8 @@ class JobView:
     """Who draws: the backend that drew last, else the one that will; "" when none is known."""
     cost: tuple[Price, ...]
     """What it has cost so far, one sum for each currency. In lists it is left out (empty)."""
+    cost_unknown: tuple[Price, ...]
+    """What requests that were sent and not answered may have cost beside that."""
     picked: int | None
     """For a frame job: the number of the candidate that was chosen."""
     source: str | None

@@ -78,6 +78,13 @@ class FileStore(Protocol):
             RequestRejected: the bytes are not a picture we take; the message says why.
         """
 
+    def put_reference(self, data: bytes) -> StoredFile:
+        """Check and keep a reference picture as it is, with its thumbnail.
+
+        Raises:
+            RequestRejected: the bytes are not a picture we take; the message says why.
+        """
+
     def read(self, artifact_id: ArtifactId) -> bytes:
         """Return the whole file. Raises FileNotFoundError when it is gone."""
 

@@ -22,7 +22,19 @@ BYTES_MAX = 20_000_000
 THUMBNAIL = (480, 480)
 """Cards are about 300 px wide, on screens with up to twice the pixels."""
 QUALITY = 90
+SIDE_LEAST = 16
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+_REFERENCE = "reference"
+"""The ending of pictures that are kept as they were uploaded, of whatever format."""
+_KEPT_AS_THEY_ARE = {
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+}
+_ROUGH = (2 * THUMBNAIL[0], 2 * THUMBNAIL[1])
 _ID = re.compile(r"[0-9a-f]{20}")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -34,6 +46,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What turns a picture upright, by its EXIF orientation."""
+_LYING = frozenset(_TURNS[orientation] for orientation in (5, 6, 7, 8))
 
 
 class LocalFiles:
@@ -66,16 +79,48 @@ class LocalFiles:
             height=picture.height,
         )
 
+    def put_reference(self, data: bytes) -> StoredFile:
+        """Check and keep a reference picture byte for byte, with its thumbnail.
+
+        It is made small when it is sent, from what was uploaded and not from a copy of a copy.
+        What those who are sent to cannot be made fit for (TIFF) becomes WebP as in `put_picture`.
+
+        Raises:
+            RequestRejected: the bytes are not a picture we take; the message says why.
+        """
+        picture = _opened(data, shrink_to=_ROUGH)
+        media_type = _KEPT_AS_THEY_ARE.get(picture.format or "")
+        if media_type is None:
+            return self.put_picture(data)
+        width, height = _full_size(data)
+        artifact_id = ArtifactId(new_id())
+        self._write(self._place(artifact_id, _REFERENCE), data)
+        self._write(self.path(artifact_id, thumbnail=True), _as_webp(picture, THUMBNAIL)[1])
+        return StoredFile(
+            id=artifact_id,
+            media_type=media_type,
+            size_bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            width=width,
+            height=height,
+        )
+
     def read(self, artifact_id: ArtifactId) -> bytes:
         """Return the whole file. Raises FileNotFoundError when it is gone."""
         return self.path(artifact_id).read_bytes()
 
     def path(self, artifact_id: ArtifactId, *, thumbnail: bool = False) -> Path:
         """Return where the file lies."""
+        if thumbnail:
+            return self._place(artifact_id, "thumb.webp")
+        picture = self._place(artifact_id, "webp")
+        reference = self._place(artifact_id, _REFERENCE)
+        return reference if not picture.exists() and reference.exists() else picture
+
+    def _place(self, artifact_id: ArtifactId, ending: str) -> Path:
         if not _ID.fullmatch(artifact_id):  # an id never becomes a path of somebody's choice
             raise FileNotFoundError(artifact_id)
-        name = f"{artifact_id}.thumb.webp" if thumbnail else f"{artifact_id}.webp"
-        return self._folder / artifact_id[:2] / name
+        return self._folder / artifact_id[:2] / f"{artifact_id}.{ending}"
 
     def remove(self, artifact_id: ArtifactId) -> None:
         """Forget the file and its thumbnail; none there is fine."""
@@ -99,8 +144,12 @@ class LocalFiles:
         unfinished.replace(path)
 
 
-def _opened(data: bytes) -> Image.Image:
-    """Return the first frame, decoded, or say by name what is wrong with the bytes."""
+def _opened(data: bytes, shrink_to: tuple[int, int] | None = None) -> Image.Image:
+    """Return the first frame, decoded, or say by name what is wrong with the bytes.
+
+    A JPEG is decoded at a fraction of its size, though not below `shrink_to`: all its data is
+    read all the same, so that a torn one is found.
+    """
     if not data:
         raise RequestRejected("The picture is empty (0 bytes).", code="picture_empty")
     if len(data) > BYTES_MAX:
@@ -114,6 +163,9 @@ def _opened(data: bytes) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we have our own limit
             picture = Image.open(BytesIO(data), formats=_FORMATS)
             _refuse_bomb(picture)
+            if shrink_to is not None:
+                _refuse_speck(picture)
+                picture.draft(None, shrink_to)
             picture.load()
     except Image.DecompressionBombError as exc:
         raise _too_large() from exc
@@ -129,6 +181,25 @@ def _opened(data: bytes) -> Image.Image:
             code="picture_damaged",
         ) from exc
     return picture
+
+
+def _full_size(data: bytes) -> tuple[int, int]:
+    """Return width and height of a picture that was opened before, as it is seen upright."""
+    picture = Image.open(BytesIO(data), formats=_FORMATS)
+    is_lying = _turn(picture) in _LYING
+    return (picture.height, picture.width) if is_lying else picture.size
+
+
+def _refuse_speck(picture: Image.Image) -> None:
+    """A reference too small, or too narrow, shows nothing once it is made fit to send."""
+    scale = min(SIDE_MAX / max(picture.size), 1.0)
+    if min(picture.size) * scale < SIDE_LEAST:
+        raise RequestRejected(
+            f"The picture has {picture.width} x {picture.height} pixels; at most {SIDE_MAX} pixels "
+            f"long, each side needs at least {SIDE_LEAST}.",
+            code="picture_small",
+            least_px=SIDE_LEAST,
+        )
 
 
 def _refuse_bomb(picture: Image.Image) -> None:
@@ -158,14 +229,16 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
         return None
 
 
-def _as_webp(picture: Image.Image) -> tuple[Image.Image, bytes]:
+def _as_webp(
+    picture: Image.Image, size: tuple[int, int] = (SIDE_MAX, SIDE_MAX)
+) -> tuple[Image.Image, bytes]:
     if (turn := _turn(picture)) is not None:
         picture = picture.transpose(turn)
     if picture.mode.startswith("I;16"):  # converted as it is, all but the darkest would be white
         picture = picture.point(lambda value: value / 256).convert("L")
     has_alpha = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
     picture = picture.convert("RGBA" if has_alpha else "RGB")
-    picture.thumbnail((SIDE_MAX, SIDE_MAX))
+    picture.thumbnail(size)
     return picture, _webp(picture)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from komadori.backends.images.protocol import ImageBackend, PictureOrder, ReferenceRole
+from komadori.domain.backends import BackendFacts
 from komadori.domain.calls import CallState, Intent, OpenCall
 from komadori.domain.files import StoredFile
 from komadori.domain.making import Making
@@ -35,6 +36,9 @@ from komadori.pipeline.timeouts import Timeout, learned_timeout, size_band
 
 log = logging.getLogger(__name__)
 
+INSIST_S = 60.0
+"""How long a paid picture is tried to be stored where the disk refuses."""
+_STORE_AGAIN_S = 1.0
 _EARLIER = "an earlier attempt had asked it"
 
 
@@ -92,21 +96,21 @@ class Draw:
             message = "The picture came, and its file is gone. It was paid if the provider asks."
             await context.calls.ended(earlier.id, CallState.UNKNOWN, message)
             raise OutcomeUnknown(message)
+        facts = self._facts_of(earlier.provider)
         making = Making(
             provider=earlier.provider,
-            label=self._label(earlier.provider),
+            label=facts.label if facts else earlier.provider,
             model=earlier.model,
             why=_EARLIER,
-            seed=task.drawing.seed,
+            seed=task.drawing.seed if facts and facts.takes_seed else None,
             cost=earlier.price,
             recovered=True,
         )
         context.describe(making)
         return file, making
 
-    def _label(self, provider: str) -> str:
-        labels = {facts.name: facts.label for facts in self._backends.facts}
-        return labels.get(provider, provider)
+    def _facts_of(self, provider: str) -> BackendFacts | None:
+        return next((facts for facts in self._backends.facts if facts.name == provider), None)
 
     async def _by_the_first(
         self, task: Task, context: StepContext, sources: tuple[Source, ...]
@@ -146,6 +150,7 @@ class Draw:
         sources: tuple[Source, ...],
         earlier: OpenCall | None,
     ) -> tuple[StoredFile, Making]:
+        began = time.perf_counter()
         facts = choice.backend.facts
         references = await self._prepare(sources, facts, context)
         band = size_band(*task.size, is_draft=task.is_draft)
@@ -165,6 +170,7 @@ class Draw:
         )
         errand = PictureErrand(context, intent, earlier)
         file = await self._asked(task, context, choice.backend, references, errand)
+        _tell(choice.backend, task, references, time.perf_counter() - began)
         if facts.is_paid:
             price = earlier.price if earlier else facts.price
             making = making.model_copy(update={"cost": price, "recovered": earlier is not None})
@@ -195,16 +201,15 @@ class Draw:
             height=task.drawing.height,
             is_draft=task.is_draft,
         )
-        began = time.perf_counter()
         try:
             data = await backend.draw(order, errand)
             errand.came_back()
-            file = await _stored(task, context, data)
+            insist_s = INSIST_S if backend.facts.is_paid else 0.0
+            file = await _stored(task, context, data, insist_s)
         except BackendError as exc:
             await errand.failed(exc)
             raise
         await errand.kept(file)
-        _tell(backend, order, references, began)
         return file
 
 
@@ -238,24 +243,46 @@ def _making(task: Task, choice: Choice, references: References, timeout: Timeout
         timeout_reason=timeout.reason if timeout else "",
         references=references.made,
         left_out=references.left_out,
-        seed=task.drawing.seed,
+        seed=task.drawing.seed if facts.takes_seed else None,
     )
 
 
-async def _stored(task: Task, context: StepContext, data: bytes) -> StoredFile:
-    """Keep the picture, at the size that was asked for; a draft is kept as it came."""
+async def _stored(task: Task, context: StepContext, data: bytes, insist_s: float) -> StoredFile:
+    """Keep the picture, at the size that was asked for; a draft is kept as it came.
+
+    What is paid is not thrown away because a disk is full for a moment: for `insist_s` seconds it
+    is tried again.
+    """
     if not task.is_draft:
         with context.timed("fit"):
             data = await asyncio.to_thread(fitted, data, task.size)
+    until = time.monotonic() + insist_s
     with context.timed("store"):
-        try:
-            return await asyncio.to_thread(context.files.put_picture, data)
-        except RequestRejected as exc:
-            raise OutcomeUnknown(f"What came back cannot be kept. {exc}") from exc
+        while True:
+            try:
+                return await asyncio.to_thread(context.files.put_picture, data)
+            except RequestRejected as exc:
+                raise OutcomeUnknown(f"What came back cannot be kept. {exc}") from exc
+            except OSError as exc:
+                if not insist_s:
+                    raise
+                await _wait_for_room(context, exc, until)
 
 
-def _tell(backend: ImageBackend, order: PictureOrder, references: References, began: float) -> None:
-    roles = [reference.role for reference in order.references]
+async def _wait_for_room(context: StepContext, exc: OSError, until: float) -> None:
+    """Wait before the picture is stored again; when the time is over say why it is lost."""
+    why = exc.strerror or str(exc)
+    if time.monotonic() > until:
+        raise OutcomeUnknown(
+            f"The picture came and could not be stored: {why}. Make room for it; it may be paid."
+        ) from exc
+    log.warning("picture not stored yet: reason=%s", exc)
+    context.report(0.95, f"the picture came; storing it fails: {why}")
+    await asyncio.sleep(_STORE_AGAIN_S)
+
+
+def _tell(backend: ImageBackend, task: Task, references: References, seconds: float) -> None:
+    roles = [reference.role for reference in references.sent]
     log.info(
         "picture made: provider=%s model=%s references=%d scene=%s characters=%d left_out=%d"
         " sent_kb=%d size=%dx%d seconds=%.2f",
@@ -265,8 +292,7 @@ def _tell(backend: ImageBackend, order: PictureOrder, references: References, be
         "yes" if ReferenceRole.SCENE in roles else "no",
         roles.count(ReferenceRole.CHARACTER),
         len(references.left_out),
-        sum(len(reference.data) for reference in order.references) // 1024,
-        order.width,
-        order.height,
-        time.perf_counter() - began,
+        sum(len(reference.data) for reference in references.sent) // 1024,
+        *task.size,
+        seconds,
     )

@@ -13,6 +13,8 @@ from komadori.domain.work import StepContext
 from komadori.errors import BackendRefused, RequestRejected
 from komadori.pipeline.compress import Compressor, Wanted
 
+_AT_HOME = Wanted(limit_kb=1500, media_types=("image/jpeg", "image/webp"), keep_alpha=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -83,25 +85,25 @@ class Prepare:
         """
         taken, left_out = sources[: facts.max_references], sources[facts.max_references :]
         names = tuple(source.title for source in left_out)
-        if not facts.is_remote:
-            return References(tuple(_as_it_is(source) for source in taken), (), names)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._one(source, facts, context)) for source in taken]
         except* BackendRefused as refusals:
             raise refusals.exceptions[0] from None
         pairs = [task.result() for task in tasks]
-        return References(tuple(sent for sent, _ in pairs), tuple(made for _, made in pairs), names)
+        sent = tuple(sent for sent, _ in pairs)
+        made = tuple(made for _, made in pairs) if facts.is_remote else ()
+        return References(sent, made, names)
 
     async def _one(
         self, source: Source, facts: BackendFacts, context: StepContext
     ) -> tuple[Reference, ReferenceMade]:
-        began = time.perf_counter()
         try:
             small = await self._compressor.prepare(source.data, self._wanted(facts))
         except RequestRejected as exc:
             raise BackendRefused(f"The reference picture of {source.title}: {exc}") from exc
-        context.span(f"compress {source.title}", began, time.perf_counter())
+        ended = time.perf_counter()  # waiting for a thread is nobody's work
+        context.span(f"compress {source.title}", ended - small.seconds, ended)
         sent = Reference(
             role=source.role, name=source.name, data=small.data, media_type=small.media_type
         )
@@ -119,12 +121,10 @@ class Prepare:
         return sent, made
 
     def _wanted(self, facts: BackendFacts) -> Wanted:
+        if not facts.is_remote:  # nothing is sent, but it, too, wants them upright and in RGB
+            return _AT_HOME
         return Wanted(
             limit_kb=self._max_kb,
             media_types=facts.reference_types,
             keep_alpha=facts.takes_alpha,
         )
-
-
-def _as_it_is(source: Source) -> Reference:
-    return Reference(role=source.role, name=source.name, data=source.data, media_type="image/webp")

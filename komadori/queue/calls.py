@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, RowMapping, insert, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from komadori.domain.backends import Price
+from komadori.domain.backends import Price, total_price
 from komadori.domain.calls import CallId, CallState, Intent, OpenCall, Rest, Run
 from komadori.domain.files import StoredFile
 from komadori.domain.ids import new_id
@@ -225,6 +225,15 @@ def close_unanswered(connection: Connection, step_id: str, now: float) -> bool:
 def give_up_accepted(connection: Connection, job_id: str, now: float) -> None:
     """A person wants it sent again: what was accepted, and never came, is fetched no more."""
     connection.execute(_GIVE_UP, {"id": job_id, "now": now})
+
+
+def unanswered_cost(connection: Connection, job_id: str) -> tuple[Price, ...]:
+    """Return what the job's requests without an answer may have cost."""
+    query = select(_table.c.price).where(
+        _table.c.job_id == job_id, _table.c.state == CallState.UNKNOWN.value
+    )
+    prices = connection.execute(query).scalars()
+    return total_price(Price.model_validate(price) if price else None for price in prices)
 
 
 def _require_place(connection: Connection, intent: Intent) -> None:

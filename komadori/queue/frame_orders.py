@@ -152,11 +152,17 @@ def _next_number(job: OpenJob) -> int:
 
 
 def _require_candidate(job: OpenJob, number: int) -> None:
-    query = select(_steps.c.id).where(
+    query = select(_steps.c.state).where(
         _steps.c.job_id == job.row["id"],
         _steps.c.kind == StepKind.FRAME.value,
         _steps.c.number == number,
-        _steps.c.state == StepState.COMPLETED.value,
     )
-    if job.connection.execute(query).first() is None:
+    state = job.connection.execute(query).scalar_one_or_none()
+    if state is not None and not StepState(state).is_final:
+        raise RequestRejected(
+            f"Candidate {number} is still being drawn. Wait until it is there.",
+            code="candidate_open",
+            number=number,
+        )
+    if state != StepState.COMPLETED:
         raise NotFound("candidate", number)

@@ -238,7 +238,7 @@ class Jobs:
             RequestRejected: the bytes are not a picture we take; the message says why.
         """
         loop = asyncio.get_running_loop()
-        file = await loop.run_in_executor(self._pictures, self._files.put_picture, data)
+        file = await loop.run_in_executor(self._pictures, self._files.put_reference, data)
         await self._run(self._note_reference, session, file)
         return file.id
 

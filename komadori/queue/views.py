@@ -1,13 +1,13 @@
 """Rows to what a follower sees: folded once, then only what has changed is read."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
-from komadori.domain.backends import Price
+from komadori.domain.backends import Price, total_price
 from komadori.domain.ids import ArtifactId, JobId
 from komadori.domain.making import Making, Span
 from komadori.domain.states import FINAL_JOB_STATES, JobKind, JobState, Stage, StepKind, StepState
@@ -15,6 +15,7 @@ from komadori.domain.story import Panel
 from komadori.domain.view import Frame, JobView, PanelView, Problem, StepView
 from komadori.domain.work import panel_slot, slot_of
 from komadori.queue import schema
+from komadori.queue.calls import unanswered_cost
 from komadori.queue.forecast import Forecast
 
 _FINAL = tuple(state.value for state in FINAL_JOB_STATES)
@@ -31,6 +32,7 @@ class JobFold:
         self._artifacts: dict[str, RowMapping] = {}
         self._panels: dict[str, Panel] = {}
         self._redos: dict[int, JobId] = {}
+        self._cost_unknown: tuple[Price, ...] = ()
 
     def refresh(self, connection: Connection) -> bool:
         """Read what has changed; False: there is no such job."""
@@ -41,6 +43,7 @@ class JobFold:
         for table, kept in ((schema.steps, self._steps), (schema.artifacts, self._artifacts)):
             newer = select(table).where(table.c.job_id == self.job_id, table.c.seq > self._sequence)
             kept.update({row["id"]: row for row in connection.execute(newer).mappings()})
+        self._cost_unknown = unanswered_cost(connection, self.job_id)
         if job["kind"] == JobKind.STORYBOARD:
             self._redos = _open_redos(connection, self.job_id)
         self.job = job
@@ -64,7 +67,8 @@ class JobFold:
                 if StepKind(row["kind"]).draws
             ),
             steps=tuple(_step_view(row, making[row["id"]]) for row in steps),
-            cost=_cost(made for made in making.values() if made),
+            cost=total_price(made.cost for made in making.values() if made),
+            cost_unknown=self._cost_unknown,
             picked=_picked(job, steps),
             panels=tuple(
                 self._panel_view(row, kept, current) for row in steps if _draws_panel(job, row)
@@ -115,6 +119,7 @@ def summary(job: RowMapping, frames: tuple[Frame, ...], forecast: Forecast) -> J
         steps=(),
         panels=(),
         cost=(),
+        cost_unknown=(),
         picked=job["picked"],
         request={},
         done=job["steps_done"],
@@ -130,6 +135,7 @@ def _job_view(
     steps: tuple[StepView, ...],
     panels: tuple[PanelView, ...],
     cost: tuple[Price, ...],
+    cost_unknown: tuple[Price, ...],
     picked: int | None,
     request: Mapping[str, Any],
     done: float,
@@ -161,6 +167,7 @@ def _job_view(
         request=request,
         provider=job["provider"],
         cost=cost,
+        cost_unknown=cost_unknown,
         picked=picked,
         source=job["source"],
         frames=frames,
@@ -224,18 +231,6 @@ def spans_of(timings: Any) -> tuple[Span, ...]:
 
 def _making(row: RowMapping) -> Making | None:
     return Making.model_validate(row["making"]) if row["making"] else None
-
-
-def _cost(makings: Iterable[Making]) -> tuple[Price, ...]:
-    """Add up what pictures have cost, by currency."""
-    sums: dict[str, float] = {}
-    for making in makings:
-        if making.cost is not None:
-            known = sums.get(making.cost.currency, 0.0)
-            sums[making.cost.currency] = known + making.cost.amount
-    return tuple(
-        Price(amount=round(amount, 6), currency=currency) for currency, amount in sums.items()
-    )
 
 
 def _picked(job: RowMapping, steps: Sequence[RowMapping]) -> int | None:

@@ -12,6 +12,12 @@ from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
 from komadori.ui.cookie import cookie_key
 
+_MARKS = {
+    b"\xff\xd8": "image/jpeg",
+    b"\x89PNG": "image/png",
+    b"GIF8": "image/gif",
+    b"BM": "image/bmp",
+}
 _ARTIFACT_ID = re.compile(r"[0-9a-f]{20}")
 
 
@@ -49,4 +55,13 @@ def _file_answer(path: Path, etag: str, request: Request) -> Response:
         return Response(status_code=304, headers=headers)
     if not path.is_file():
         raise HTTPException(404)
-    return FileResponse(path, media_type="image/webp", headers=headers)
+    return FileResponse(path, media_type=_media_type(path), headers=headers)
+
+
+def _media_type(path: Path) -> str:
+    """Return what a picture is. What we have made is WebP; references are as they came."""
+    if path.suffix == ".webp":
+        return "image/webp"
+    with path.open("rb") as file:
+        head = file.read(4)
+    return next((kind for mark, kind in _MARKS.items() if head.startswith(mark)), "image/webp")

@@ -99,7 +99,7 @@ class House:
 
     def upload(self, picture: bytes) -> ArtifactId:
         """Keep a reference picture."""
-        file = LocalFiles(self.folder / "artifacts").put_picture(picture)
+        file = LocalFiles(self.folder / "artifacts").put_reference(picture)
         with self.store.write() as connection:
             add_reference(connection, self.session, file, now=self.store.now(connection))
         return file.id

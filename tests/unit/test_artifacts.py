@@ -70,6 +70,67 @@ def test_webp_within_the_limits_is_kept_byte_for_byte(files: LocalFiles) -> None
     assert files.read(files.put_picture(data).id) == data
 
 
+@pytest.mark.parametrize(
+    ("format_", "media_type"),
+    [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("WEBP", "image/webp"), ("GIF", "image/gif")],
+)
+def test_a_reference_is_kept_as_it_was_uploaded(
+    files: LocalFiles, format_: str, media_type: str
+) -> None:
+    data = encoded(two_halves((3000, 1500)), format_)
+
+    file = files.put_reference(data)
+
+    assert files.read(file.id) == data
+    assert (file.media_type, file.size_bytes) == (media_type, len(data))
+    assert (file.width, file.height) == (3000, 1500)
+    with Image.open(files.path(file.id, thumbnail=True)) as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("WEBP", (480, 240))
+        assert looks_like(thumbnail, (20, 120), RED)
+    assert list(files.older_than(-60)) == [file.id]
+    files.remove(file.id)
+    assert list(files.older_than(-60)) == []
+
+
+def test_a_reference_that_lies_on_its_side_is_told_and_shown_upright(files: LocalFiles) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = files.put_reference(encoded(two_halves((1600, 900)), "JPEG", exif=exif))
+
+    assert (file.width, file.height) == (900, 1600)
+    with Image.open(files.path(file.id, thumbnail=True)) as thumbnail:
+        assert looks_like(thumbnail, (135, 20), RED)
+        assert looks_like(thumbnail, (135, 460), BLUE)
+
+
+def test_a_reference_that_cannot_be_sent_as_it_is_becomes_webp(files: LocalFiles) -> None:
+    file = files.put_reference(encoded(two_halves(), "TIFF"))
+
+    assert Image.open(BytesIO(files.read(file.id))).format == "WEBP"
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.9])
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+def test_a_torn_reference_is_refused(files: LocalFiles, format_: str, cut: float) -> None:
+    data = encoded(Image.effect_noise((600, 600), 80).convert("RGB"), format_)
+
+    with pytest.raises(RequestRejected) as refusal:
+        files.put_reference(data[: int(len(data) * cut)])
+
+    assert refusal.value.code in ("picture_damaged", "picture_unknown")
+    assert list(files.older_than(-60)) == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (15, 400), (20000, 100)])
+def test_a_reference_too_small_to_show_anything_is_refused(
+    files: LocalFiles, size: tuple[int, int]
+) -> None:
+    with pytest.raises(RequestRejected) as refusal:
+        files.put_reference(encoded(Image.new("L", size), "PNG"))
+
+    assert refusal.value.code == "picture_small"
+
+
 def test_nothing_half_written_stays_behind(files: LocalFiles, tmp_path: Path) -> None:
     file = files.put_picture(picture())
 

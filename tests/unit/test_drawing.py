@@ -1,6 +1,8 @@
 """Drawing: whom it asks, what the book of calls says then, and that nothing is asked twice."""
 
 import asyncio
+import errno
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -27,6 +29,8 @@ from komadori.errors import (
     NotFetchedYet,
     OutcomeUnknown,
 )
+from komadori.pipeline import drawing
+from komadori.pipeline.artifacts import LocalFiles
 from komadori.pipeline.choices import Backends
 from komadori.pipeline.compress import Compressor
 from komadori.pipeline.drawing import Draw, Task
@@ -95,7 +99,7 @@ class Studio:
 
     def picture(self, colour: tuple[int, int, int] = (9, 99, 9)) -> ArtifactId:
         """Store a picture that may be a reference of this session's jobs."""
-        file = self.spine.files.put_picture(painted(colour=colour))
+        file = self.spine.files.put_reference(painted(colour=colour))
         values = {
             "id": file.id,
             "session_id": self.session,
@@ -190,7 +194,8 @@ async def test_a_picture_is_drawn_kept_and_entered_in_the_book(studio: Studio) -
 
 
 async def test_it_is_told_how_it_is_made_before_and_after(studio: Studio) -> None:
-    at_work, openai = studio.begin(), Painter("openai", is_paid=True, price=PRICE)
+    at_work = studio.begin()
+    openai = Painter("openai", is_paid=True, price=PRICE, takes_seed=True)
 
     _, making = await studio.draw(at_work, openai)
 
@@ -496,7 +501,8 @@ async def test_without_anybody_ready_it_is_refused(studio: Studio) -> None:
 
 
 async def test_a_picture_that_came_before_its_worker_ended_is_found_again(studio: Studio) -> None:
-    at_work, openai = studio.begin(), Painter("openai", is_paid=True, price=PRICE)
+    at_work = studio.begin()
+    openai = Painter("openai", is_paid=True, price=PRICE, takes_seed=True)
     file, _ = await studio.draw(at_work, openai)
 
     again = studio.again(at_work)
@@ -660,3 +666,64 @@ async def test_each_run_teaches_the_next_one(studio: Studio) -> None:
 
     assert reasons[4] == "180 s: the limit; 4 runs known, 5 are needed to learn from"
     assert reasons[5].startswith("20 s: the least; p95 of 5 runs is ")
+
+
+# --- a disk that refuses -----------------------------------------------------------------------
+
+
+class FullDisk(LocalFiles):
+    """Refuses the first pictures for want of room."""
+
+    def __init__(self, folder: Path, refusals: int) -> None:
+        super().__init__(folder)
+        self.refusals = refusals
+
+    def put_picture(self, data: bytes) -> StoredFile:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().put_picture(data)
+
+
+async def test_a_paid_picture_waits_for_room_on_the_disk(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "_STORE_AGAIN_S", 0.001)
+    at_work, openai = studio.begin(), Painter("openai", is_paid=True)
+    at_work.context.files = FullDisk(tmp_path, refusals=3)
+
+    await studio.draw(at_work, openai)
+
+    assert studio.states == [("openai", "answered")]
+    assert "No space left on device" in at_work.told[-1][1]
+
+
+async def test_a_paid_picture_that_finds_no_room_is_told_as_lost_with_the_reason(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "_STORE_AGAIN_S", 0.001)
+    monkeypatch.setattr(drawing, "INSIST_S", 0.01)
+    at_work, openai = studio.begin(), Painter("openai", is_paid=True)
+    at_work.context.files = FullDisk(tmp_path, refusals=10**6)
+
+    with pytest.raises(OutcomeUnknown, match="came and could not be stored: No space left"):
+        await studio.draw(at_work, openai)
+
+    assert studio.states == [("openai", "unknown")]
+
+
+async def test_what_costs_nothing_is_simply_drawn_again_when_the_disk_is_full(
+    studio: Studio, tmp_path: Path
+) -> None:
+    at_work = studio.begin()
+    at_work.context.files = FullDisk(tmp_path, refusals=1)
+
+    with pytest.raises(OSError, match="No space left"):
+        await studio.draw(at_work, Sketcher())
+
+
+async def test_a_seed_is_told_only_where_it_is_taken(studio: Studio) -> None:
+    _, without = await studio.draw(studio.begin(), Painter("openai"))
+    _, with_seed = await studio.draw(studio.begin(), Painter("openai", takes_seed=True))
+
+    assert (without.seed, with_seed.seed) == (None, 7)

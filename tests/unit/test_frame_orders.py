@@ -334,6 +334,10 @@ def test_only_a_picture_that_is_there_can_be_picked(
 ) -> None:
     job_id = submit(frames, session, candidates=2)
 
+    with pytest.raises(RequestRejected) as refusal:
+        frames.pick(session, job_id, 1)
+    assert refusal.value.code == "candidate_open"
+    spine.fail(spine.claim())
     for number in (1, 9):
         with pytest.raises(NotFound):
             frames.pick(session, job_id, number)

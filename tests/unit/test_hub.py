@@ -336,13 +336,13 @@ async def test_large_pictures_do_not_hold_up_who_asks_for_a_job(
 ) -> None:
     job_id = page.spine.submit(session)
     is_decoded = threading.Event()
-    put_picture = page.spine.files.put_picture
+    put_reference = page.spine.files.put_reference
 
     def slowly(data: bytes) -> StoredFile:
         is_decoded.wait(PATIENCE_S)
-        return put_picture(data)
+        return put_reference(data)
 
-    monkeypatch.setattr(page.spine.files, "put_picture", slowly)
+    monkeypatch.setattr(page.spine.files, "put_reference", slowly)
     uploads = [asyncio.create_task(page.jobs.add_reference(session, picture())) for _ in range(8)]
     async with asyncio.timeout(PATIENCE_S):
         assert (await page.jobs.get(session, job_id)).id == job_id

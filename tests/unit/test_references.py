@@ -51,7 +51,7 @@ def prepare(tmp_path: Path) -> Prepare:
 
 @pytest.fixture
 def keep(spine: Spine) -> Callable[[bytes], ArtifactId]:
-    return lambda data: spine.files.put_picture(data).id
+    return lambda data: spine.files.put_reference(data).id
 
 
 Keep = Callable[[bytes], ArtifactId]
@@ -197,7 +197,7 @@ async def test_they_are_of_a_kind_that_the_backend_takes(
         assert ("A" in picture.getbands() or "transparency" in picture.info) is (mode == "RGBA")
 
 
-async def test_who_draws_in_this_process_gets_them_as_they_are_kept(
+async def test_who_draws_in_this_process_gets_them_upright_and_nothing_is_said_of_sending(
     at_work: AtWork, keep: Keep, prepare: Prepare
 ) -> None:
     place, mei = keep(a_photo(1)), keep(a_photo(2))
@@ -206,9 +206,9 @@ async def test_who_draws_in_this_process_gets_them_as_they_are_kept(
     references = await prepared(a_drawing(place, Mei=mei), at_work, prepare, facts)
 
     (sent,) = references.sent
-    assert sent.data == at_work.context.files.read(place)
+    kept = at_work.context.files.read(place)
+    assert Image.open(BytesIO(sent.data)).size == Image.open(BytesIO(kept)).size
     assert (references.made, references.left_out) == ((), ("Mei",))
-    assert not any(stage.startswith("compress") for stage in at_work.stages)
 
 
 async def test_each_of_several_is_timed_and_they_overlap(

@@ -18,7 +18,12 @@ class SketchBackend:
     """Draws storyboard sketches with Pillow: the same bytes for the same drawing on one machine."""
 
     facts = BackendFacts(
-        name="sketch", label="Komadori sketch", kind="sketch", max_references=13, is_remote=False
+        name="sketch",
+        label="Komadori sketch",
+        kind="sketch",
+        max_references=13,
+        is_remote=False,
+        takes_seed=True,
     )
 
     async def draw(self, order: PictureOrder, errand: Errand) -> bytes:
