@@ -22,6 +22,14 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 log = logging.getLogger(__name__)
 
+
+class LinkNotAllowed(BackendRefused):
+    """Limits of our own forbid to fetch what a link leads to, though it may be there.
+
+    The message names the setting, where there is one.
+    """
+
+
 # https://www.iana.org/assignments/iana-ipv4-special-registry and -ipv6-. `is_global` won't do: it
 # lets multicast pass, and what it knows of the registries changes with Python's patch level.
 _NOT_PUBLIC_4 = tuple(
@@ -81,7 +89,8 @@ def checked_url(text: str, *, allow_private: bool) -> URL:
     """Return a link that may be followed, its names not yet looked up.
 
     Raises:
-        BackendRefused: it is no link of http or https, or it leads inside the network.
+        BackendRefused: it is no link of http or https.
+        LinkNotAllowed: it leads inside the network.
     """
     url = _parsed(text)
     if url.scheme not in ("http", "https"):
@@ -97,7 +106,7 @@ def checked_url(text: str, *, allow_private: bool) -> URL:
         )
     if not allow_private and _is_inside(host):
         log.warning("download refused: host=%s reason=private", host)
-        raise BackendRefused(_INSIDE.format(host=host))
+        raise LinkNotAllowed(_INSIDE.format(host=host))
     return _signed_as_written(text, url)
 
 
@@ -105,7 +114,7 @@ def next_url(current: URL, location: str, *, allow_private: bool) -> URL:
     """Return where a redirect leads, checked as the first link was.
 
     Raises:
-        BackendRefused: it must not be followed.
+        BackendRefused: it must not be followed; LinkNotAllowed: on our own account.
     """
     try:
         text = str(current.join(_as_written(location, _parsed(location))))
@@ -113,9 +122,9 @@ def next_url(current: URL, location: str, *, allow_private: bool) -> URL:
         raise _no_link() from None
     url = checked_url(text, allow_private=allow_private)
     if current.scheme == "https" and url.scheme == "http":
-        raise BackendRefused(
+        raise LinkNotAllowed(
             f"{current.raw_host} redirects from https to http, where anybody on the way could "
-            "change the picture. Check what the provider returns."
+            "change the picture, and no setting allows that. Check what the provider returns."
         )
     return url
 
@@ -144,7 +153,7 @@ class CheckedResolver(AbstractResolver):
 
         Raises:
             BackendDown: the name was not found.
-            BackendRefused: none of its addresses may be connected to.
+            LinkNotAllowed: none of its addresses may be connected to.
         """
         if host not in self._checked:  # aiohttp asks again when a server hangs up on a GET
             self._checked[host] = await self._look_up(host, port)
@@ -161,7 +170,7 @@ class CheckedResolver(AbstractResolver):
         kept = [address for address in found if self._allow_private or is_public(address)]
         if not kept:
             log.warning("download refused: host=%s addresses=%s", host, ",".join(map(str, found)))
-            raise BackendRefused(_INSIDE.format(host=host))
+            raise LinkNotAllowed(_INSIDE.format(host=host))
         return kept
 
     async def close(self) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import os
 import ssl
-import struct
 from dataclasses import dataclass
 from io import BytesIO
 from typing import NoReturn
@@ -19,16 +18,17 @@ from yarl import URL
 
 from komadori.backends.addresses import (
     CheckedResolver,
+    LinkNotAllowed,
     Resolve,
     checked_url,
     next_url,
     system_addresses,
 )
+from komadori.backends.pictures import BROKEN, FORMATS
 from komadori.errors import BackendDown, BackendRefused
 
 log = logging.getLogger(__name__)
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 _MAX_PIXELS = 64_000_000
 """Above every provider's largest size; a picture of 20 MB may claim a thousand times as many."""
 _HEADERS = {
@@ -39,8 +39,6 @@ _HEADERS = {
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({403, 404, 410})
 _LATER = frozenset({408, 425, 429})
-_BROKEN = (OSError, SyntaxError, ValueError, LookupError, EOFError, RuntimeError, struct.error)
-"""What Pillow raises for a picture that is damaged: each of its formats has errors of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +58,10 @@ async def download_picture(
 
     Raises:
         BackendDown: it may work later: no connection, no end in time, 5xx, or cut short.
-        BackendRefused: it never will: the link is gone, leads inside the network or nowhere, or
-            what it leads to is too large or not a picture.
+        BackendRefused: it never will: the link is gone or leads nowhere, or what it leads to is
+            not a picture.
+        LinkNotAllowed: it is our own limits that forbid it: the link leads inside the network, from
+            https to http or over too many redirects, or the file is too large.
     """
     download = _Download(checked_url(url, allow_private=limits.allow_private), limits)
     try:
@@ -111,9 +111,10 @@ class _Download:
             if isinstance(answer, _Answer):
                 return answer
             self._url = answer
-        raise BackendRefused(
+        raise LinkNotAllowed(
             f"{self.host} is one redirect too many: a picture's link may redirect "
-            f"{self._limits.redirects} times. Check what the provider returns."
+            f"{self._limits.redirects} times, and no setting allows more. "
+            "Check what the provider returns."
         )
 
     async def _asked(self, session: aiohttp.ClientSession) -> _Answer | URL:
@@ -188,7 +189,7 @@ class _Download:
         )
 
     def _too_large(self) -> NoReturn:
-        raise BackendRefused(
+        raise LinkNotAllowed(
             f"{self.host} sends more than {self._limits.max_bytes / 1e6:g} MB. "
             "If its pictures are that large, raise defaults.image.download_max_mb."
         )
@@ -214,7 +215,7 @@ def _session(limits: DownloadLimits, resolve: Resolve) -> aiohttp.ClientSession:
 def _check_picture(answer: _Answer) -> None:
     """Decode a picture, since a JPEG that lacks its lower half passes Pillow's `verify`."""
     try:
-        with Image.open(BytesIO(answer.data), formats=_FORMATS) as picture:
+        with Image.open(BytesIO(answer.data), formats=FORMATS) as picture:
             if picture.width * picture.height > _MAX_PIXELS:
                 _too_many_pixels(answer.host)
             picture.load()
@@ -222,7 +223,7 @@ def _check_picture(answer: _Answer) -> None:
         _too_many_pixels(answer.host, exc)
     except UnidentifiedImageError as exc:
         _not_a_picture(answer, exc)
-    except _BROKEN as exc:
+    except BROKEN as exc:
         _cut_or_damaged(answer, exc)
 
 
@@ -240,7 +241,7 @@ def _not_a_picture(answer: _Answer, exc: Exception) -> NoReturn:
     what = "a web page" if answer.media_type == "text/html" else "something"
     raise BackendRefused(
         f"{answer.host} sent {what} ({answer.media_type}) instead of a picture "
-        f"({', '.join(_FORMATS)}). Check what the provider returns."
+        f"({', '.join(FORMATS)}). Check what the provider returns."
     ) from exc
 
 

@@ -1,5 +1,6 @@
 """Which backend draws: the one that was asked for, and who takes over while it is down."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,14 +29,21 @@ class Backends:
     ) -> None:
         """`default`: what `auto` means; `auto` itself is the first one that is ready.
 
-        `faults`: what is wrong with those that cannot be used at all, by name.
+        `faults`: what is wrong with those that cannot be used at all, by name, which may be any
+        text: it is that of a file.
         """
         self._backends = tuple(backends)
         self._default = default
+        taken = {AUTO, *(backend.facts.name for backend in backends)}
         self._faulty = tuple(
-            BackendFacts(name=name, label=name, kind="http", is_ready=False, reason=reason)
-            for name, reason in (faults or {}).items()
-            if is_backend_name(name)
+            BackendFacts(
+                name=_free_name(title, taken),
+                label=title[:60],
+                kind="http",
+                is_ready=False,
+                reason=reason,
+            )
+            for title, reason in (faults or {}).items()
         )
 
     @property
@@ -90,3 +98,15 @@ class Backends:
         if [facts.kind for facts in ready] == ["sketch"]:
             why = "no other provider is ready"
         return tuple(Choice(self.named(facts.name), why) for facts in ready)
+
+
+def _free_name(title: str, taken: set[str]) -> str:
+    """Return a name made of any text, which is none of those taken, and take it."""
+    words = re.sub(r"[^a-z0-9_]+", "-", title.lower()).strip("-_")[:40].rstrip("-_")
+    base = title if is_backend_name(title) else words or "provider"
+    name, number = base, 1
+    while name in taken:
+        number += 1
+        name = f"{base[:36]}-{number}"
+    taken.add(name)
+    return name

@@ -1,22 +1,24 @@
 """A picture of exactly the size that was asked for."""
 
-import struct
 import warnings
 from io import BytesIO
 
 from PIL import Image, ImageOps
 
+from komadori.backends.pictures import BROKEN, FORMATS
 from komadori.errors import OutcomeUnknown
 
 QUALITY = 92
 PIXELS_MAX = 100_000_000
 """No provider makes larger ones; decoding one would take the worker's memory."""
+_KEPT = ("PNG", "JPEG", "WEBP")
+"""Whoever shows a picture knows these; others become WebP."""
 
 
 def fitted(data: bytes, size: tuple[int, int]) -> bytes:
     """Return the picture at `size` (width, height): the larger part of it, scaled, as WebP.
 
-    A picture of that size already is returned as it came. What is clear in it stays clear.
+    A PNG, JPEG or WebP of that size already is returned as it came. What is clear stays clear.
 
     Raises:
         OutcomeUnknown: it is not a picture, though it may have been paid.
@@ -24,13 +26,14 @@ def fitted(data: bytes, size: tuple[int, int]) -> bytes:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we have our own limit
-            picture = Image.open(BytesIO(data))
+            picture = Image.open(BytesIO(data), formats=FORMATS)
         _refuse_bomb(picture)
+        picture.load()
         upright = _upright(picture)
-        if picture.size == size and upright.size == size:
+        if picture.format in _KEPT and picture.size == upright.size == size:
             return data
         fitting = ImageOps.fit(_plain(upright), size, Image.Resampling.LANCZOS)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:
+    except (*BROKEN, Image.DecompressionBombError) as exc:
         raise OutcomeUnknown("What came back is not a picture that can be read.") from exc
     file = BytesIO()
     fitting.save(file, "WEBP", quality=QUALITY, method=2)
@@ -47,7 +50,7 @@ def _refuse_bomb(picture: Image.Image) -> None:
 def _upright(picture: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(picture)
-    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):  # its EXIF is damaged
+    except BROKEN:  # it was read already: only its EXIF is damaged
         return picture
 
 

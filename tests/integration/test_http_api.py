@@ -113,12 +113,17 @@ def make(provider: FakeProvider) -> Make:
     """Make backends as the shipped files say, but at the fake provider."""
 
     def backend(
-        name: str = "openai", *, environ: Mapping[str, str] = ENVIRON, **changes: Any
+        name: str = "openai",
+        *,
+        environ: Mapping[str, str] = ENVIRON,
+        download_bytes: int = 20_000_000,
+        **changes: Any,
     ) -> HttpImages:
         data = SHIPPED[name].model_dump() | {"base_url": provider.url, "allow_private": True}
         if data["tasks"]:
             data["tasks"]["interval_s"] = 0.02
-        return HttpImages(ProviderSpec.model_validate(data | changes), environ)
+        spec = ProviderSpec.model_validate(data | changes)
+        return HttpImages(spec, environ, download_bytes=download_bytes)
 
     return backend
 
@@ -235,7 +240,7 @@ async def test_one_line_tells_of_a_request(make: Make, caplog: pytest.LogCapture
         ("openai", "truncated_json", {}, OutcomeUnknown, "no JSON", 1),
         ("openai", "html", {}, OutcomeUnknown, "text/html", 1),
         ("openai", "empty_data", {}, OutcomeUnknown, "no picture in it", 1),
-        ("openai", "not_a_picture", {}, OutcomeUnknown, "neither PNG", 1),
+        ("openai", "not_a_picture", {}, OutcomeUnknown, "none of JPEG", 1),
         ("openai", "bomb", {}, OutcomeUnknown, "pixels", 1),
         ("openai", "huge", {}, OutcomeUnknown, "more than 64 MB", 1),
         ("jiekou-seedream", "not_a_picture", {}, OutcomeUnknown, "its address gives none", 1),
@@ -500,15 +505,68 @@ async def test_a_download_is_tried_again_and_then_left_for_later(
     assert bills_since(provider, before) == 1
 
 
-@pytest.mark.parametrize("allow_private", [True, False])
-async def test_a_result_at_a_private_address_is_fetched_only_if_allowed(
-    provider: FakeProvider, make: Make, allow_private: bool
+@pytest.mark.parametrize("name", ["jiekou-seedream", "jiekou-seedream-async"])
+async def test_a_result_at_a_private_address_waits_until_it_is_allowed(
+    provider: FakeProvider, make: Make, name: str
 ) -> None:
-    provider.fault("redirect_result", to="http://169.254.169.254/latest/meta-data/")
-    backend = make("jiekou-seedream", allow_private=allow_private)
+    before = len(provider.bills())
+    notes = Notes()
 
-    with pytest.raises(OutcomeUnknown, match="its address gives none"):
-        await backend.draw(order(), Notes())
+    with pytest.raises(NotFetchedYet, match="set allow_private for the provider"):
+        await make(name, allow_private=False).draw(order(), notes)
+
+    again = Notes(ticket=notes.kept)
+    assert await make(name).draw(order(), again)
+    assert again.told == []
+    assert bills_since(provider, before) == 1
+
+
+async def test_a_result_above_the_limit_waits_until_the_limit_is_raised(
+    provider: FakeProvider, make: Make
+) -> None:
+    before = len(provider.bills())
+    notes = Notes()
+
+    with pytest.raises(NotFetchedYet, match=r"raise defaults\.image\.download_max_mb"):
+        await make("jiekou-seedream", download_bytes=1000).draw(order(), notes)
+
+    assert await make("jiekou-seedream").draw(order(), Notes(ticket=notes.kept))
+    assert bills_since(provider, before) == 1
+
+
+async def test_a_result_that_is_redirected_for_ever_is_kept_for_later(
+    provider: FakeProvider, make: Make
+) -> None:
+    provider.fault("redirect_result", to="self", times=None)
+
+    with pytest.raises(NotFetchedYet, match="one redirect too many"):
+        await make("jiekou-seedream").draw(order(), Notes())
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"no HTTP at all\r\n\r\n", "the answer could not be read"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "the answer could not be read"),
+    ],
+)
+async def test_an_answer_that_is_no_http_is_told_in_plain_words(
+    make: Make, caplog: pytest.LogCaptureFixture, answer: bytes, said: str
+) -> None:
+    async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answering, "127.0.0.1", 0)
+    async with server:
+        backend = make(base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        with pytest.raises(OutcomeUnknown) as caught:
+            await backend.draw(order(), Notes())
+
+    assert str(caught.value) == f"OpenAI: {said}. It may have been made and billed."
+    assert "request failed: provider=openai error=ClientResponseError: 400" in caplog.text
 
 
 async def test_a_ticket_that_does_not_fit_the_file_is_unknown(make: Make) -> None:

@@ -113,3 +113,35 @@ def test_one_whose_file_is_broken_is_known_and_refused_with_the_reason() -> None
     ]
     with pytest.raises(BackendRefused, match=r"openai cannot be used: openai.yaml, line 3: no url"):
         backends.choices("openai")
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("Bad Name", "bad-name"),
+        ("--x__", "x"),
+        ("good--name_", "good--name_"),
+        ("我的", "provider"),
+        ("a" * 80, "a" * 40),
+        ("Open.AI", "open-ai"),
+        ("auto", "auto-2"),
+        ("sketch", "sketch-2"),
+    ],
+)
+def test_a_broken_file_of_any_name_is_known_by_one_that_can_be_asked_for(
+    file: str, name: str
+) -> None:
+    backends = Backends([Sketcher()], faults={file: f"{file}.yaml: no url"})
+
+    assert [facts.name for facts in backends.facts] == ["sketch", name]
+    assert backends.facts[1].label == file[:60]
+    with pytest.raises(BackendRefused, match="no url"):
+        backends.choices(name)
+
+
+def test_two_broken_files_never_share_a_name() -> None:
+    backends = Backends([Sketcher()], faults={"我": "one", "你": "two", "b" * 50: "", "b" * 60: ""})
+
+    names = [facts.name for facts in backends.facts]
+
+    assert names == ["sketch", "provider", "provider-2", "b" * 40, "b" * 36 + "-2"]

@@ -41,6 +41,11 @@ def test_a_picture_of_that_size_is_returned_as_it_came(kind: str) -> None:
     assert fitted(data, (128, 72)) is data
 
 
+@pytest.mark.parametrize("kind", ["GIF", "AVIF"])
+def test_a_picture_of_a_rarer_format_becomes_webp_at_its_own_size(kind: str) -> None:
+    assert opened(fitted(encoded(plain((128, 72)), kind), (128, 72))).format == "WEBP"
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.tuples(*[st.integers(1, 200)] * 2), st.tuples(*[st.integers(1, 200)] * 2))
 def test_it_has_exactly_that_size(given_size: tuple[int, int], size: tuple[int, int]) -> None:
@@ -82,7 +87,7 @@ def test_what_is_clear_stays_clear(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["L", "1", "CMYK", "P"])
 def test_any_kind_of_picture_becomes_one_of_colours(mode: str) -> None:
-    kind = "TIFF" if mode == "CMYK" else "PNG"
+    kind = "JPEG" if mode == "CMYK" else "PNG"
 
     fitting = opened(fitted(encoded(plain((200, 100)).convert(mode), kind), (64, 64)))
 
@@ -116,10 +121,31 @@ def test_a_damaged_exif_costs_no_picture() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"<html>502</html>", encoded(plain((300, 200)))[:90], b"\x89PNG\r\n\x1a\n" + b"\0" * 60],
-    ids=["empty", "html", "cut short", "no png"],
+    [
+        b"",
+        b"<html>502</html>",
+        encoded(plain((300, 200)))[:90],
+        encoded(plain((64, 36)), "JPEG")[:-60],
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 60,
+        encoded(plain((300, 200)), "TIFF"),
+    ],
+    ids=["empty", "html", "cut short", "cut short at its size", "no png", "tiff"],
 )
 def test_what_is_not_a_picture_is_an_unknown_outcome(data: bytes) -> None:
+    with pytest.raises(OutcomeUnknown, match="not a picture that can be read"):
+        fitted(data, (64, 36))
+
+
+@pytest.mark.parametrize("fault", [RuntimeError, TypeError, KeyError, EOFError])
+def test_whatever_pillow_raises_for_a_broken_picture_is_an_unknown_outcome(
+    monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    def load(_picture: Image.Image) -> None:
+        raise fault("odd")
+
+    data = encoded(plain((30, 20)))
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", load)
+
     with pytest.raises(OutcomeUnknown, match="not a picture that can be read"):
         fitted(data, (64, 36))
 

@@ -80,6 +80,7 @@ def test_a_file_may_say_what_a_status_means() -> None:
     kinds = [type(failure(status, spec=spec)) for status in statuses]
 
     assert kinds == [OutcomeUnknown, BackendDown, BackendBusy, BackendRefused]
+    assert str(failure(500, spec=spec)).startswith("OpenAI: it answered 500 to the order. It may")
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,7 @@ def test_a_picture_by_address_is_found(name: str, body: object) -> None:
     assert read_answer(Speaker(SHIPPED[name]), reply(body)) == Link("https://cdn.example/a.png")
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "AVIF"])
 def test_an_answer_may_be_the_picture_itself(form: str) -> None:
     data = encoded(form)
 
@@ -269,10 +270,11 @@ def test_a_paid_picture_is_taken_whatever_the_head_calls_it(kind: str) -> None:
         ({}, "application/json", "no picture in it"),
         ({"data": []}, "application/json", "no picture in it"),
         ({"data": [{"b64_json": 7}]}, "application/json", "no picture in it"),
-        ({"data": [{"b64_json": "!"}]}, "application/json", "neither PNG, JPEG nor WebP"),
+        ({"data": [{"b64_json": "!"}]}, "application/json", "0 bytes that are none of JPEG, PNG"),
         ({"data": [{"b64_json": "abcde"}]}, "application/json", "no base64"),
         ({"data": [{"b64_json": PNG_64[:-400]}]}, "application/json", "broken"),
-        (b"GIF89a", "image/gif", "neither PNG, JPEG nor WebP"),
+        (b"GIF89a", "image/gif", "none of JPEG, PNG|broken"),
+        (encoded("BMP"), "image/bmp", "none of JPEG, PNG"),
         (encoded()[:-200], "image/png", "broken"),
     ],
 )

@@ -83,6 +83,25 @@ def test_a_provider_without_its_key_says_which_variable_is_missing(tmp_path: Pat
     assert backend.facts.is_ready
 
 
+@pytest.mark.parametrize(("fields", "takes_seed"), [({}, False), ({"seed": "seed"}, True)])
+def test_a_provider_takes_a_seed_when_its_file_has_a_field_for_it(
+    tmp_path: Path, fields: dict[str, str], takes_seed: bool
+) -> None:
+    (spec,) = load_providers(write(tmp_path, fields=fields)).specs
+
+    assert HttpImages(spec, {}).facts.takes_seed is takes_seed
+
+
+def test_what_a_shipped_file_proposes_for_a_500_can_be_switched_on(tmp_path: Path) -> None:
+    text = (SHIPPED / "openai.yaml").read_text(encoding="utf-8")
+    switched = text.replace("# statuses:", "statuses:")
+    (tmp_path / "openai.yaml").write_text(switched, encoding="utf-8")
+
+    (spec,) = load_providers(tmp_path).specs
+
+    assert spec.statuses == {500: "unknown"}
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "allowed"),
     [
@@ -151,14 +170,14 @@ def test_a_file_that_is_no_mapping_is_refused_by_name(tmp_path: Path, text: str)
     assert load_providers(tmp_path).faults["odd"].startswith("odd.yaml ")
 
 
-def test_two_files_with_one_name_are_refused(tmp_path: Path) -> None:
+def test_the_second_file_of_one_name_is_refused_and_told_the_first(tmp_path: Path) -> None:
     write(tmp_path, "a.yaml")
     write(tmp_path, "b.yaml")
 
     found = load_providers(tmp_path)
 
     assert [spec.name for spec in found.specs] == ["mine"]
-    assert found.faults == {"b": "b.yaml: name: another file has 'mine' already."}
+    assert found.faults == {"b": "b.yaml: name: a.yaml has 'mine' already."}
 
 
 @pytest.mark.parametrize(

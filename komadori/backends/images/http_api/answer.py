@@ -12,8 +12,8 @@ from PIL import Image, UnidentifiedImageError
 
 from komadori.backends.images.http_api.outcomes import Reply, Speaker
 from komadori.backends.images.http_api.paths import find
+from komadori.backends.pictures import BROKEN, FORMATS
 
-_FORMATS = ("PNG", "JPEG", "WEBP")
 _MAX_PIXELS = 100_000_000
 
 
@@ -92,17 +92,17 @@ def _checked(speaker: Speaker, data: bytes) -> Picture:
 
 
 def fault_of(data: bytes) -> str:
-    """Return why bytes are no whole PNG, JPEG or WebP; "" when they are one."""
+    """Return why bytes are no whole picture; "" when they are one."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(data), formats=_FORMATS) as image:
+            with Image.open(BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > _MAX_PIXELS:
                     return f"it has {image.width} x {image.height} pixels"
                 image.load()
     except UnidentifiedImageError:
-        return f"{len(data)} bytes that are neither PNG, JPEG nor WebP"
-    except (OSError, ValueError, SyntaxError, EOFError) as exc:
+        return f"{len(data)} bytes that are none of {', '.join(FORMATS)}"
+    except BROKEN as exc:
         return f"it is broken ({exc})"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return "it has far too many pixels"

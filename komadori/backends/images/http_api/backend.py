@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Any, TypeVar
 
+from komadori.backends.addresses import LinkNotAllowed
 from komadori.backends.download import DownloadLimits, download_picture
 from komadori.backends.images.http_api.answer import Link, Picture, read_answer, read_task_id
 from komadori.backends.images.http_api.outcomes import Reply, Speaker
@@ -38,8 +39,8 @@ class HttpImages:
     - OutcomeUnknown: something may have been made and billed, and can't be had.
     - NotFetchedYet: something was made, or is being made, and a ticket for it is
       stored: `draw` with that ticket fetches it and sends nothing. A task that is not done in
-      time and an address that does not answer end like this; an address that is gone for good
-      is OutcomeUnknown.
+      time, an address that does not answer and one that our own limits forbid end like this; an
+      address that is gone for good is OutcomeUnknown.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class HttpImages:
             max_references=references.max if references else 0,
             reference_types=references.media_types if references else (),
             takes_alpha=references.takes_alpha if references else False,
+            takes_seed=spec.fields.seed is not None,
             is_paid=spec.is_paid,
             price=spec.price,
             at_once=spec.at_once,
@@ -106,6 +108,11 @@ class HttpImages:
         while True:
             try:
                 return Picture(await self._download(link.url, self._limits))
+            except LinkNotAllowed as exc:  # it is there, and the limits can be changed
+                raise NotFetchedYet(
+                    f"{self._spec.label}: the picture was made, but is not fetched under the "
+                    f"limits set here: {exc} It will be asked for again, and not ordered anew."
+                ) from exc
             except BackendRefused as exc:
                 what = f"the picture was made, but its address gives none any more ({exc})"
                 raise speaker.lost(what) from exc

@@ -32,6 +32,7 @@ def load_providers(folder: Path) -> Providers:
     One wrong file takes nobody else's provider away.
     """
     specs: dict[str, ProviderSpec] = {}
+    files: dict[str, str] = {}
     faults: dict[str, str] = {}
     for path in sorted(folder.glob("*.yaml")):
         try:
@@ -39,8 +40,9 @@ def load_providers(folder: Path) -> Providers:
         except ProviderInvalid as exc:
             faults[path.stem] = str(exc)
             continue
-        if spec.name in specs:
-            faults[path.stem] = f"{path.name}: name: another file has {spec.name!r} already."
+        first = files.setdefault(spec.name, path.name)
+        if first != path.name:
+            faults[path.stem] = f"{path.name}: name: {first} has {spec.name!r} already."
         else:
             specs[spec.name] = spec
     return Providers(tuple(specs.values()), faults)

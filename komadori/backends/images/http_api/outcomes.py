@@ -49,7 +49,6 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    is_whole: bool = True
 
     @property
     def is_success(self) -> bool:
@@ -125,7 +124,8 @@ class Speaker:
             case "down":
                 return BackendDown(f"{label} did not take the order ({status}){said}")
             case "unknown":
-                return self.lost(f"a gateway answered {status} to the order{said}".rstrip("."))
+                who = "a gateway" if status > 500 else "it"
+                return self.lost(f"{who} answered {status} to the order{said}".rstrip("."))
             case "refused":
                 return BackendRefused(self._refusal(reply, said))
 

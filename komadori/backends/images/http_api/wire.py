@@ -5,6 +5,7 @@ goes out, and then nobody could tell whether the order was taken.
 """
 
 import asyncio
+import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from komadori.backends.images.http_api.request import Encoded
 from komadori.backends.images.http_api.spec import ProviderSpec
 from komadori.backends.images.protocol import Errand
 from komadori.errors import BackendDown, BackendError
+
+log = logging.getLogger(__name__)
 
 _CONNECT_S = 10.0
 _ASK_S = 30.0
@@ -114,7 +117,7 @@ class Wire:
             async with asyncio.timeout_at(deadline):
                 return await self._exchange("POST", encoded.path, speaker.key, marks, encoded)
         except (aiohttp.ClientError, OSError) as exc:  # TimeoutError is an OSError
-            raise _broken(speaker, marks, _reason(exc, errand.timeout_s)) from exc
+            raise _broken(speaker, marks, _reason(exc, errand.timeout_s, speaker)) from exc
         finally:
             marks.give_up()
             marks.tell(errand)
@@ -129,7 +132,7 @@ class Wire:
             async with asyncio.timeout(_ASK_S):
                 return await self._exchange("GET", path, speaker.key, Marks(), None)
         except (aiohttp.ClientError, OSError) as exc:
-            what = speaker.clean(_reason(exc, _ASK_S)).rstrip(".")
+            what = speaker.clean(_reason(exc, _ASK_S, speaker)).rstrip(".")
             raise BackendDown(f"{self._spec.label} can't be reached: {what}.") from exc
 
     async def _exchange(
@@ -193,7 +196,8 @@ async def _reply(response: aiohttp.ClientResponse) -> Reply:
     return Reply(status=response.status, headers=headers, body=bytes(body))
 
 
-def _reason(exc: BaseException, timeout_s: float) -> str:
+def _reason(exc: BaseException, timeout_s: float, speaker: Speaker) -> str:
+    """Say what happened in words of ours: those of a parser quote the answer and the address."""
     match exc:
         case aiohttp.ClientConnectorError():
             return _unconnected(exc)
@@ -207,8 +211,10 @@ def _reason(exc: BaseException, timeout_s: float) -> str:
             return "the answer broke off"
         case aiohttp.ServerDisconnectedError():
             return "the server hung up without an answer"
-        case _:
-            return f"the connection broke ({exc or type(exc).__name__})"
+    said = speaker.clean(f"{type(exc).__name__}: {exc}")
+    log.warning("request failed: provider=%s error=%s", speaker.spec.name, said)
+    is_broken = isinstance(exc, (aiohttp.ClientConnectionError, OSError))
+    return "the connection broke" if is_broken else "the answer could not be read"
 
 
 def _unconnected(exc: aiohttp.ClientConnectorError) -> str:
