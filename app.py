@@ -88,7 +88,13 @@ def _workers(settings: Settings, *, wanted: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        monitor.stop()
+        monitor.stop(lambda: _paid_requests(settings))
+
+
+def _paid_requests(settings: Settings) -> int:
+    from komadori.wiring.page import paid_requests
+
+    return paid_requests(settings)
 
 
 def _serve(settings: Settings, host: str, listener: socket.socket) -> None:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from komadori.settings import PARENT_VARIABLE, ROOT
 
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.5
 _STOP_S = 5.0
+_ANSWERS_S = 600.0
+"""No step takes longer: its hard limit is sooner, unless somebody has raised it."""
 _BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _STEADY_S = 60.0
 """A consumer that has run so long is started again at once when it dies."""
@@ -67,14 +70,37 @@ class ConsumerMonitor(threading.Thread):
         self._started_at = time.monotonic()
         log.info("consumer started: pid=%s", self._process.pid)
 
-    def stop(self) -> None:
-        """Have running steps given back, and end the consumer."""
+    def stop(self, paid_under_way: Callable[[], int]) -> None:
+        """Have running steps given back, and end the consumer.
+
+        While requests that may have to be paid are under way their answers are waited for; Ctrl-C
+        meanwhile gives them up.
+        """
         self._stopping.set()
         if self.is_alive():
             self.join(_STOP_S)
         process = self._process
         if process is None or process.poll() is not None:
             return
+        with suppress(KeyboardInterrupt):
+            self._wait_for_answers(process, paid_under_way)
+        if process.poll() is None:
+            self._end(process)
+
+    def _wait_for_answers(
+        self, process: "subprocess.Popen[bytes]", paid_under_way: Callable[[], int]
+    ) -> None:
+        if not (count := paid_under_way()):
+            return
+        log.warning("waiting for paid answers: requests=%d; Ctrl-C gives them up", count)
+        process.send_signal(signal.SIGINT)  # its workers finish what they do, and take no more
+        until = time.monotonic() + _ANSWERS_S
+        while process.poll() is None and time.monotonic() < until and paid_under_way():
+            time.sleep(LOOK_S)
+        with suppress(subprocess.TimeoutExpired):  # the answer is here: what is left is ours
+            process.wait(_STOP_S)
+
+    def _end(self, process: "subprocess.Popen[bytes]") -> None:
         process.terminate()
         try:
             process.wait(_STOP_S)

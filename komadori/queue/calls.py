@@ -48,6 +48,11 @@ _UNDER_WAY = text(
     " WHERE calls.provider = :provider AND calls.state IN ('sending', 'accepted')"
     " AND steps.state = 'RUNNING'"
 )
+_PAID_UNDER_WAY = text(
+    "SELECT count(*) FROM calls JOIN steps ON steps.id = calls.step_id"
+    " WHERE calls.is_paid AND calls.state = 'sending' AND steps.state = 'RUNNING'"
+    " AND steps.host = :host"
+)
 _UNANSWERED = text("SELECT provider, is_paid FROM calls WHERE step_id = :id AND state = 'sending'")
 _CLOSE = text(
     "UPDATE calls SET state = CASE WHEN is_paid THEN 'unknown' ELSE 'down' END, ended_at = :now,"
@@ -225,6 +230,20 @@ def close_unanswered(connection: Connection, step_id: str, now: float) -> bool:
 def give_up_accepted(connection: Connection, job_id: str, now: float) -> None:
     """A person wants it sent again: what was accepted, and never came, is fetched no more."""
     connection.execute(_GIVE_UP, {"id": job_id, "now": now})
+
+
+def paid_under_way(store: Store, host: str) -> int:
+    """Count the requests of a machine's workers that may have to be paid, and have no answer.
+
+    A store that is away has none that could be waited for.
+    """
+    try:
+        with store.read() as connection:
+            count: int = connection.execute(_PAID_UNDER_WAY, {"host": host}).scalar_one()
+    except SQLAlchemyError as exc:
+        log.warning("paid requests not counted: reason=%s", exc)
+        return 0
+    return count
 
 
 def unanswered_cost(connection: Connection, job_id: str) -> tuple[Price, ...]:

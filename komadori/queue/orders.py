@@ -194,8 +194,8 @@ def _unknown_steps(job: OpenJob, missing: Sequence[str]) -> int:
     unknown: int = counts.get(StepState.UNKNOWN.value, 0)
     if unknown and not any(counts.get(state) for state in missing):
         raise RequestRejected(
-            f"{unknown} requests were sent and not answered: they may have been made, and be paid. "
-            "Nothing else is missing. To send them again, say so (resend_unknown).",
+            f"Requests that were sent and not answered: {unknown}. They may have been made, and be "
+            "paid. Nothing else is missing. To send them again, say so (resend_unknown).",
             code="resend_needed",
             count=unknown,
         )

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from komadori.domain.states import Lane
 from komadori.domain.work import PlanJob
 from komadori.queue.broker import open_broker
+from komadori.queue.calls import paid_under_way
 from komadori.queue.changes import open_changes
 from komadori.queue.hub import Hub
 from komadori.queue.jobs import Jobs
+from komadori.queue.ledger import this_host
 from komadori.queue.orders import Orders
 from komadori.queue.sessions import Sessions
 from komadori.queue.store import Store
@@ -24,6 +26,15 @@ class PageSide:
 
     jobs: Jobs
     sessions: Sessions
+
+
+def paid_requests(settings: Settings) -> int:
+    """Count the requests under way on this machine that may have to be paid."""
+    store = Store(settings.database_url)
+    try:
+        return paid_under_way(store, this_host())
+    finally:
+        store.close()
 
 
 def open_page_side(settings: Settings, plan: PlanJob) -> PageSide:

@@ -204,7 +204,7 @@ class House:
 
     def picture(self, artifact_id: str) -> Path:
         """Return where a picture lies."""
-        return self.folder / "artifacts" / artifact_id[:2] / f"{artifact_id}.webp"
+        return LocalFiles(self.folder / "artifacts").path(ArtifactId(artifact_id))
 
     def pictures(self) -> set[str]:
         """Return the ids of all pictures in the folder, known to the store or not."""

@@ -1,6 +1,7 @@
 """The tests' hands on a fake image provider: a process of its own, its faults and its books."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -59,7 +60,10 @@ class FakeProvider:
         self._starts += 1
         command = [sys.executable, "-m", "tests.fakes.provider"]
         command += ["--port", str(self.port), "--folder", str(self.folder)]
-        program = Program(command, self.folder / f"process-{self._starts}.log")
+        log = self.folder / f"process-{self._starts}.log"
+        # It is none of the house's processes, and must not look like one.
+        others = {name: value for name, value in os.environ.items() if "KOMADORI" not in name}
+        program = Program(command, log, others)
 
         def is_ready() -> bool:
             assert program.process.poll() is None, program.output

@@ -9,7 +9,7 @@ import pytest
 
 from komadori.domain.states import JobState, StepState
 from komadori.errors import RequestRejected
-from tests.integration.conftest import StartConsumer
+from tests.integration.conftest import StartConsumer, StartPage
 from tests.integration.paying import MODULE, PROVIDER_KEYS, Paying, noise, thaw
 from tests.integration.processes import until
 
@@ -116,6 +116,44 @@ def test_a_consumer_that_may_finish_waits_for_the_answer(
 
     paying.made(job)
     consumer.wait_until_nothing_is_left()
+    assert paying.counts() == (1, 1)
+
+
+@on_sqlite
+def test_a_page_that_is_stopped_waits_for_the_answer_that_is_paid(
+    paying: Paying, run_page: StartPage
+) -> None:
+    paying.offer("openai")
+    page = run_page()
+    paying.provider.fault("hold", at="billed")
+    job = paying.frame()
+    paying.held(job)
+
+    page.program.signal(signal.SIGINT)
+    until(lambda: "waiting for paid answers" in page.program.output, "it says that it waits")
+    paying.provider.release()
+
+    page.program.ended()
+    paying.made(job)
+    assert paying.counts() == (1, 1)
+
+
+@on_sqlite
+def test_a_page_that_is_stopped_twice_gives_the_answer_up_and_says_so_in_the_job(
+    paying: Paying, run_page: StartPage
+) -> None:
+    paying.offer("openai")
+    page = run_page()
+    paying.provider.fault("hold", at="billed")
+    job = paying.frame()
+    paying.held(job)
+    page.program.signal(signal.SIGINT)
+    until(lambda: "waiting for paid answers" in page.program.output, "it says that it waits")
+
+    page.program.signal(signal.SIGINT)
+
+    page.program.ended()
+    paying.unknown(job)
     assert paying.counts() == (1, 1)
 
 

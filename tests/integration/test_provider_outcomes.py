@@ -1,5 +1,6 @@
 """What a provider answers, or does not: each outcome is told right, and nothing is paid twice."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -275,7 +276,13 @@ def test_each_candidate_is_a_picture_of_its_own(shop: Paying) -> None:
     view = shop.house.completed(job)
 
     assert len({step.picture for step in view.steps}) == 3
-    assert [step.making.seed for step in view.steps if step.making] == [7, 8, 9]
+    payloads = [
+        row["payload"]
+        for row in shop.house.rows(
+            "SELECT payload FROM steps WHERE job_id = :job ORDER BY number", job=job
+        )
+    ]
+    assert [json.loads(payload)["seed"] for payload in payloads] == [7, 8, 9]
     slots = shop.house.rows("SELECT slot FROM artifacts WHERE job_id = :job", job=job)
     assert {row["slot"] for row in slots} == {"frame-001", "frame-002", "frame-003"}
     assert shop.counts() == (3, 3)
@@ -351,7 +358,7 @@ def test_an_answer_that_does_not_come_in_time_is_told_as_lost_and_a_task_is_aske
     job = paying.frame()
     task = paying.frame(provider="jiekou-seedream-async")
     paying.unknown(job)
-    until(lambda: paying.outcomes(task) == ["failed"], "the task was not done in time")
+    until(lambda: paying.outcomes(task)[:1] == ["failed"], "the task was not done in time")
     paying.provider.no_faults()
 
     assert "no answer within 2 s" in paying.problem(job).message
