@@ -175,12 +175,15 @@ def tell(job: dict[str, Any], saved: list[Path]) -> None:
     for step in job["steps"]:
         made = step["making"]
         if made and step["kind"] == "frame":
-            print(f"  drawn by {made['label']} ({made['why']}), seed {made['seed']}")
+            seed = "" if made["seed"] is None else f", seed {made['seed']}"  # not all take one
+            print(f"  drawn by {made['label']} ({made['why']}){seed}")
             for one in made["references"]:
                 sizes = f"{one['source_bytes']:,} -> {one['sent_bytes']:,} bytes"
                 print(f"    {one['name'] or one['role']}: {sizes} in {one['seconds']:.3f} s")
     for price in job["cost"]:
         print(f"  cost: {price['amount']} {price['currency']}")
+    for price in job["cost_unknown"]:
+        print(f"  and up to {price['amount']} {price['currency']} for what was not answered")
     if job["error"]:
         print(f"{job['state']}: {job['error']['message']}", file=sys.stderr)
 

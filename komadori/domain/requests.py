@@ -155,13 +155,14 @@ class FrameRequest(_Request):
     @model_validator(mode="after")
     def _shot_is_cast(self) -> Self:
         names = {one.name for one in self.characters}
+        known = f"known are {', '.join(sorted(names))}" if names else "no characters were given"
         for name in self.character_ids or ():
             if name not in names:
+                shown = name[:80]
                 raise RequestRejected(
-                    f"character_ids: there is no character {name!r}; known are "
-                    f"{', '.join(sorted(names)) or 'none'}.",
+                    f"character_ids: there is no character {shown!r}; {known}.",
                     code="character_unknown",
-                    name=name,
+                    name=shown,
                 )
         return self
 

@@ -52,8 +52,9 @@ class FrameCalls:
         sent. size: width x height, 64 to 2048 pixels each. provider: a name that providers
         returned; "auto" takes the first one that is ready. seed: 0 to 2147483647; a new one is
         taken without it. candidates: 1 to 8 pictures to choose from. draft: "sketch" for a quick
-        one by the built-in renderer, "provider" for a small one by the provider; the job waits
-        then until approve_draft is called. session_key: your own secret of at least 16
+        one by the built-in renderer, "provider" for a small one by the provider, which is paid
+        like any other; the candidates are drafts then, the job waits until approve_draft is
+        called, and one final picture is drawn. session_key: your own secret of at least 16
         characters; jobs are seen only with the key that made them. idempotency_key: a second call
         with the same one returns the job that exists.
         """
@@ -82,7 +83,8 @@ class FrameCalls:
     async def approve_draft(
         self, job_id: str, draft: int | None = None, session_key: str = ""
     ) -> PlainJob:
-        """Draw the final picture as a draft shows it, with the draft's seed and references.
+        """Draw the final picture of a draft, with the draft's seed, where the provider takes one,
+        and its references.
 
         draft: the draft's number, as job_pictures tells it; without it the newest one is meant.
         """

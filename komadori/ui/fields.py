@@ -33,7 +33,8 @@ def whole_number(value: object, field: str, *, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong(field, value, f"a whole number from {least} to {most}")
     if not least <= value <= most:
-        raise invalid_field(field, f"{value} is out of range; {least} to {most:,} are allowed")
+        reason = f"{_shown(value)} is out of range; {least} to {most:,} are allowed"
+        raise invalid_field(field, reason)
     return value
 
 
@@ -66,7 +67,9 @@ def candidate_number(value: object) -> int:
 
 
 def flag(value: object, field: str) -> bool:
-    """Return yes or no."""
+    """Return yes or no; None stands for no."""
+    if value is None:
+        return False
     if not isinstance(value, bool):
         raise _wrong(field, value, "true or false")
     return value

@@ -9,7 +9,6 @@ from komadori.ui.texts import Language, say
 
 SCENE = "the scene"
 """How the queue names the picture of the place when it is gone."""
-SLOTS = ("scene", "cast")
 _PLACES = (
     ("prompt", "prompt"),
     ("size", "size"),

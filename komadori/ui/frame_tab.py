@@ -1,7 +1,6 @@
 """The First frame tab: the form that asks for one picture, and the stage where it appears."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,14 @@ from komadori.domain.view import JobView
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
-from komadori.ui.follow import Tabs, watch
 from komadori.ui.frame_form import place_of, refusal_words, request_of
 from komadori.ui.jobs_tab import JobsTab
 from komadori.ui.provider_list import ProviderList
 from komadori.ui.render_frame import empty_frame, frame_stage
-from komadori.ui.texts import language_of
+from komadori.ui.stage_tab import StageTab, Updates
+from komadori.ui.texts import Language, language_of
 from komadori.ui.uploads import Uploads
 from komadori.ui.visit import QUIET, Visit, answer, facts_of, guarded, job_of, refusal, visit
-
-Updates = dict[Any, Any]
 
 FORM_EVENTS = ("draw_frame", "keep_picture", "list_providers")
 FRAME_EVENTS = (
@@ -41,18 +38,14 @@ FRAME_EVENTS = (
 )
 
 
-class FrameTab:
+class FrameTab(StageTab):
     """The handlers of the tab. Each is one wish of the reader; none works, all ask the queue."""
 
     def __init__(
         self, jobs: Jobs, sessions: Sessions, uploads: Uploads, board: gr.HTML, answers: gr.HTML
     ) -> None:
-        self._jobs = jobs
-        self._sessions = sessions
         self._uploads = uploads
-        self._board = board
-        self._answers = answers
-        self._tabs = Tabs()
+        super().__init__(jobs, sessions, board, answers)
 
     async def draw(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
         """Submit the form, say what is wrong with it next to the field, or show the job."""
@@ -63,7 +56,7 @@ class FrameTab:
         except RequestRejected as exc:
             yield {self._answers: self._refused(place_of(exc), exc, request)}
             return
-        yield {self._board: frame_stage(view, who.language)}
+        yield {self._board: self._drawn(view, who.language)}
         async for update in self._show(who, view.id, view):
             yield update
 
@@ -89,10 +82,10 @@ class FrameTab:
             yield {self._answers: refusal(exc, request)}
             return
         if view is None:
-            yield {self._board: empty_frame(who.language)}
+            yield {self._board: self._empty(who.language)}
             return
         here = answer("frame_here") if asked and asked[0] == view.id else gr.skip()
-        yield {self._board: frame_stage(view, who.language), self._answers: here}
+        yield {self._board: self._drawn(view, who.language), self._answers: here}
         async for update in self._show(who, view.id, view):
             yield update
 
@@ -100,13 +93,6 @@ class FrameTab:
         """Show a job that was chosen from the list, or that was left a while ago."""
         async for update in self._after(event, request, self._jobs.get):
             yield update
-
-    async def look_again(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
-        """Take up again what the tab was showing when it was left."""
-        with suppress(RequestRejected):
-            who = await visit(self._sessions, request)
-            async for update in self._show(who, job_of(event), None):
-                yield update
 
     async def cancel(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
         """Cancel the job, and show how it stops."""
@@ -141,11 +127,6 @@ class FrameTab:
         async for update in self._after(event, request, self._jobs.pick_candidate, number=number):
             yield update
 
-    async def leave(self, request: gr.Request) -> Updates:
-        """End the stream of a tab that nobody looks at."""
-        self._tabs.begin(str(request.session_hash)).end()
-        return {self._answers: gr.skip()}
-
     async def _after(
         self, event: gr.EventData, request: gr.Request, order: Any, **wanted: Any
     ) -> AsyncGenerator[Updates, None]:
@@ -158,32 +139,15 @@ class FrameTab:
         except RequestRejected as exc:
             yield {self._answers: refusal(exc, request)}
             return
-        yield {self._board: frame_stage(view, who.language)}
+        yield {self._board: self._drawn(view, who.language)}
         async for update in self._show(who, view.id, view):
             yield update
 
-    async def _show(
-        self, who: Visit, job_id: JobId, shown: JobView | None
-    ) -> AsyncGenerator[Updates, None]:
-        """Yield the stage whenever it changes, until all is done or the tab follows another job."""
-        turn = self._tabs.begin(who.tab)
-        try:
-            async with aclosing(watch(self._jobs, who.session, job_id)) as views:
-                async for view in views:
-                    if not turn.is_mine:
-                        # When a stream ends Gradio shows its last update once more.
-                        yield {self._board: gr.skip()}
-                        return
-                    fresh = view is not shown
-                    shown = view
-                    yield {self._board: self._drawn(view, who) if fresh else gr.skip()}
-        except NotFound:  # it was deleted while it was shown
-            yield {self._board: empty_frame(who.language)}
-        finally:
-            turn.end()
+    def _drawn(self, view: JobView, language: Language) -> dict[str, Any]:
+        return frame_stage(view, language)
 
-    def _drawn(self, view: JobView, who: Visit) -> dict[str, Any]:
-        return empty_frame(who.language) if view.deleted else frame_stage(view, who.language)
+    def _empty(self, language: Language) -> dict[str, Any]:
+        return empty_frame(language)
 
     async def _to_show(self, who: Visit, asked: Sequence[str]) -> JobView | None:
         for name in asked:

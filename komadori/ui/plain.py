@@ -50,8 +50,8 @@ class PlainReference(TypedDict):
 class PlainMaking(TypedDict):
     """How a picture is or was made: by whom and why, from what, and what it cost.
 
-    `left_out`: whose references the provider could not take. `recovered`: the picture of an
-    earlier attempt was found again, and nothing was sent.
+    `left_out`: whose references the provider could not take. `seed`: null where it takes none.
+    `recovered`: the picture of an earlier attempt was found again, and nothing was sent.
     """
 
     provider: str
@@ -93,8 +93,8 @@ class PlainJob(TypedDict):
     """A job. `progress` is 0 to 1; `position` counts from 1 while the job is queued.
 
     `source` says who split the story, once it is split: "rules" or "llm". `provider` says who
-    draws ("" while nobody knows), `cost` what has been paid so far, `picked` which candidate was
-    chosen.
+    draws ("" while nobody knows), `cost` what has been paid so far, `cost_unknown` what requests
+    that were sent and not answered may have cost beside that, `picked` which candidate was chosen.
     """
 
     id: str
@@ -118,6 +118,7 @@ class PlainJob(TypedDict):
     source: str | None
     provider: str
     cost: list[PlainPrice]
+    cost_unknown: list[PlainPrice]
     picked: int | None
 
 
@@ -221,6 +222,7 @@ def plain_job(job: JobView) -> PlainJob:
         source=job.source,
         provider=job.provider,
         cost=[_plain_price(price) for price in job.cost],
+        cost_unknown=[_plain_price(price) for price in job.cost_unknown],
         picked=job.picked,
     )
 

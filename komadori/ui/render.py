@@ -228,14 +228,26 @@ def _ended(view: JobView, language: Language) -> str:
     if view.state is JobState.PARTIAL:
         return _partial(view, language)
     if view.state is JobState.CANCELLED:
-        key = _key(view, "say_cancelled") if done else "say_cancelled_none"
-        return say(language, key, done=done, total=total)
+        return _cancelled(view, done, total, language)
     return _with_reason(view.problem, "say_failed", language)
+
+
+def _cancelled(view: JobView, done: int, total: int, language: Language) -> str:
+    if done:
+        return say(language, _key(view, "say_cancelled"), done=done, total=total)
+    if unanswered := _unanswered(view):
+        return say(language, "say_cancelled_unanswered", count=unanswered)
+    has_drafts = any(frame.picture is not None for frame in view.frames)
+    return say(language, "say_cancelled_drafts" if has_drafts else "say_cancelled_none")
+
+
+def _unanswered(view: JobView) -> int:
+    return sum(step.state is StepState.UNKNOWN for step in view.steps)
 
 
 def _partial(view: JobView, language: Language) -> str:
     done, lost, total = panel_count(view)
-    unanswered = sum(step.state is StepState.UNKNOWN for step in view.steps)
+    unanswered = _unanswered(view)
     failed = lost - unanswered
     if lost and failed <= 0:
         return say(language, _key(view, "say_unanswered"), failed=lost, total=total)

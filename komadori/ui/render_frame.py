@@ -9,7 +9,7 @@ from komadori.domain.states import JobState, StepKind, StepState
 from komadori.domain.view import JobView, StepView
 from komadori.ui.render import AWAITING_APPROVAL, esc, problem_words
 from komadori.ui.render_again import may_be_made, may_be_resent
-from komadori.ui.render_making import making_side, size_of
+from komadori.ui.render_making import SKETCH, cost_side, making_side, size_of
 from komadori.ui.render_names import SHAPES, job_state, state_word
 from komadori.ui.render_stage import folded
 from komadori.ui.render_strip import strip
@@ -262,7 +262,6 @@ def _download(step: StepView, look: str, language: Language) -> str:
 def _approve(view: JobView, shown: list[StepView], language: Language) -> str:
     """Ask what comes next. What is written into the wish stays while the rest changes."""
     done = [step for step in shown if step.picture is not None]
-    note = "frame_approve_note_many" if len(done) > 1 else "frame_approve_note"
     final = ""
     if len(done) == 1:
         final = _button(
@@ -275,21 +274,31 @@ def _approve(view: JobView, shown: list[StepView], language: Language) -> str:
     hint = esc(say(language, "frame_wish_hint"))
     return (
         f'<div class="approve" data-key="approve" data-job="{esc(view.id)}">{final}'
-        f'<p class="quiet">{esc(say(language, note))}</p>'
+        f'<p class="quiet">{esc(_approve_note(view, done, language))}</p>'
         f'<div class="again"><input type="text" data-wish maxlength="1000" placeholder="{hint}" '
         f'aria-label="{hint}">{_button("another", "frame_another", language)}</div></div>'
     )
 
 
+def _approve_note(view: JobView, done: list[StepView], language: Language) -> str:
+    """Say what the final picture has of a draft."""
+    making = next((step.making for step in done if step.making), None)
+    if making is not None and making.seed is None:
+        return say(language, "frame_approve_note_seedless", label=making.label)
+    is_by_another = making is not None and making.provider == SKETCH
+    if is_by_another and view.request.get("provider") != SKETCH:
+        return say(language, "frame_approve_note_sketch")
+    return say(language, "frame_approve_note_many" if len(done) > 1 else "frame_approve_note")
+
+
 def _trouble(view: JobView, language: Language) -> str:
     """Say what to do about requests without an answer, and about what has failed."""
     parts = []
-    unknown = next((step for step in view.steps if step.state is StepState.UNKNOWN), None)
-    if unknown is not None and may_be_resent(view):
-        label = unknown.making.label if unknown.making else view.provider
+    unknown = [step for step in view.steps if step.state is StepState.UNKNOWN]
+    if unknown and may_be_resent(view):
         parts.append(
             f'<div class="trouble is-unknown" data-key="unknown" role="alert">'
-            f"<p>{esc(say(language, 'frame_unknown', label=label))}</p>"
+            f"<p>{esc(_unanswered(unknown, view, language))}</p>"
             f'<p class="quiet">{esc(say(language, "frame_unknown_note"))}</p>'
             f"{_button('resend', 'frame_resend', language)}</div>"
         )
@@ -301,12 +310,19 @@ def _trouble(view: JobView, language: Language) -> str:
     return "".join(parts)
 
 
+def _unanswered(unknown: list[StepView], view: JobView, language: Language) -> str:
+    label = next((step.making.label for step in unknown if step.making), view.provider)
+    if len(unknown) == 1:
+        return say(language, "frame_unknown", label=label)
+    return say(language, "frame_unknown_many", count=len(unknown), label=label)
+
+
 def _aside(view: JobView, shown: list[StepView], language: Language) -> str:
     told = [step for step in shown if step.making is not None]
     picked = [step for step in told if step.kind is StepKind.FRAME and step.number == view.picked]
     done = [step for step in told if step.picture is not None]
     step = next(iter(picked + done + told), None)
-    parts = making_side(step, view, language) if step else ""
+    parts = making_side(step, view, language) if step else cost_side(view, language)
     parts += _earlier_drafts(view, shown, language)
     # It has its place from the beginning, so that nothing moves when there is something to tell.
     return f'<aside class="beside" data-key="beside">{parts}</aside>'

@@ -1,6 +1,7 @@
 """How a picture was made, told beside it: by whom, why, how long, from which references."""
 
 import re
+from collections.abc import Sequence
 
 from komadori.domain.backends import Price
 from komadori.domain.making import Making, ReferenceMade
@@ -58,6 +59,12 @@ def making_side(step: StepView, view: JobView, language: Language) -> str:
     )
 
 
+def cost_side(view: JobView, language: Language) -> str:
+    """Draw what is known of a job's cost while nobody has told how its pictures are made."""
+    cost = _cost(None, view, language)
+    return f'<dl class="made-of">{cost}</dl>' if cost else ""
+
+
 def size_of(view: JobView) -> tuple[int, int]:
     """Return the width and height that were asked for, in pixels."""
     width, height = view.request.get("width"), view.request.get("height")
@@ -83,14 +90,23 @@ def _facts(step: StepView, making: Making, view: JobView, language: Language) ->
     return "".join(rows)
 
 
-def _cost(making: Making, view: JobView, language: Language) -> str:
+def _cost(making: Making | None, view: JobView, language: Language) -> str:
+    unanswered = ""
+    if view.cost_unknown:
+        price = _sums(view.cost_unknown)
+        unanswered = say(language, "frame_made_cost_unanswered", price=price)
     if not view.cost:
-        free = say(language, "frame_made_free") if making.provider == SKETCH else ""
-        return _row("frame_made_cost", free, language)
+        is_free = making is not None and making.provider == SKETCH and not unanswered
+        text = say(language, "frame_made_free") if is_free else unanswered
+        return _row("frame_made_cost", text, language)
     paid = sum(step.making is not None and step.making.cost is not None for step in view.steps)
-    note = say(language, "frame_made_cost_all", count=paid) if paid > 1 else ""
-    sums = " + ".join(price_words(price) for price in view.cost)
-    return _row("frame_made_cost", sums, language, note=note)
+    notes = [say(language, "frame_made_cost_all", count=paid)] if paid > 1 else []
+    notes += [f"+ {unanswered}"] if unanswered else []
+    return _row("frame_made_cost", _sums(view.cost), language, note=" ".join(notes))
+
+
+def _sums(prices: Sequence[Price]) -> str:
+    return " + ".join(price_words(price) for price in prices)
 
 
 def _row(key: str, text: str, language: Language, *, note: str = "", copies: str = "") -> str:

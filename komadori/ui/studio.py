@@ -1,7 +1,6 @@
 """The Studio: the form that asks for a storyboard, and the stage where it appears."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -12,14 +11,13 @@ from komadori.domain.view import JobView
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
-from komadori.ui.follow import Tabs, storyboard_of, watch
+from komadori.ui.follow import storyboard_of
 from komadori.ui.provider_list import ProviderList
 from komadori.ui.render_stage import empty_stage, stage
+from komadori.ui.stage_tab import StageTab, Updates
 from komadori.ui.studio_form import Form, place_of, refused, request_of
-from komadori.ui.texts import say
+from komadori.ui.texts import Language, say
 from komadori.ui.visit import QUIET, Visit, answer, facts_of, guarded, job_of, refusal, visit
-
-Updates = dict[Any, Any]
 
 STAGE_EVENTS = (
     "cancel_job",
@@ -35,18 +33,14 @@ STAGE_EVENTS = (
 )
 
 
-class Studio:
+class Studio(StageTab):
     """The handlers of the Studio. Each is one wish of the reader; none works, all ask the queue."""
 
     def __init__(
         self, jobs: Jobs, sessions: Sessions, form: Form, board: gr.HTML, answers: gr.HTML
     ) -> None:
-        self._jobs = jobs
-        self._sessions = sessions
         self._form = form
-        self._board = board
-        self._answers = answers
-        self._tabs = Tabs()
+        super().__init__(jobs, sessions, board, answers)
 
     async def draw(self, request: gr.Request, *values: Any) -> AsyncIterator[Updates]:
         """Submit the form, say what is wrong with it next to the field, or show the job."""
@@ -59,7 +53,7 @@ class Studio:
             place = self._form.errors[place_of(exc)]
             yield {**clear, place: refused(exc, request), self._answers: answer("refused")}
             return
-        yield {**clear, self._board: stage(view, who.language)}
+        yield {**clear, self._board: self._drawn(view, who.language)}
         async for update in self._show(who, view.id, view):
             yield update
 
@@ -75,7 +69,7 @@ class Studio:
         if asked and asked[0] and await self._is_gone(who, asked[0], view):
             yield {self._answers: refusal(NotFound("job", asked[0]), request)}
         if view is None:
-            yield {self._board: empty_stage(who.language)}
+            yield {self._board: self._empty(who.language)}
             return
         async for update in self._show(who, view.id, None):
             yield update
@@ -90,13 +84,6 @@ class Studio:
             return
         async for update in self._show(who, view.id, None):
             yield update
-
-    async def look_again(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
-        """Take up again what the tab was showing when it was left."""
-        with suppress(RequestRejected):
-            who = await visit(self._sessions, request)
-            async for update in self._show(who, job_of(event), None):
-                yield update
 
     async def retry(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
         """Make what is missing, and show it; what was sent already only when that was asked."""
@@ -135,7 +122,7 @@ class Studio:
             view = await self._jobs.cancel(who.session, job_of(event))
         except RequestRejected as exc:
             return {self._answers: refusal(exc, request)}
-        return {self._board: stage(view, who.language)}
+        return {self._board: self._drawn(view, who.language)}
 
     async def restore(self, event: gr.EventData, request: gr.Request) -> Updates:
         """Make an older version of a panel's picture the current one."""
@@ -148,37 +135,15 @@ class Studio:
             return {self._answers: refusal(exc, request)}
         text = say(who.language, "version_restored", version=version)
         return {
-            self._board: stage(view, who.language),
+            self._board: self._drawn(view, who.language),
             self._answers: answer("notice", error=False, text=text),
         }
 
-    async def leave(self, request: gr.Request) -> Updates:
-        """End the stream of a tab that nobody looks at."""
-        self._tabs.begin(str(request.session_hash)).end()
-        return {self._answers: gr.skip()}
+    def _drawn(self, view: JobView, language: Language) -> dict[str, Any]:
+        return stage(view, language)
 
-    async def _show(
-        self, who: Visit, job_id: JobId, shown: JobView | None
-    ) -> AsyncGenerator[Updates, None]:
-        """Yield the stage whenever it changes, until all is done or the tab follows another job."""
-        turn = self._tabs.begin(who.tab)
-        try:
-            async with aclosing(watch(self._jobs, who.session, job_id)) as views:
-                async for view in views:
-                    if not turn.is_mine:
-                        # When a stream ends Gradio shows its last update once more.
-                        yield {self._board: gr.skip()}
-                        return
-                    if view.deleted:
-                        yield {self._board: empty_stage(who.language)}
-                        return
-                    fresh = view is not shown
-                    yield {self._board: stage(view, who.language) if fresh else gr.skip()}
-                    shown = view
-        except NotFound:  # it was deleted while it was shown
-            yield {self._board: empty_stage(who.language)}
-        finally:
-            turn.end()
+    def _empty(self, language: Language) -> dict[str, Any]:
+        return empty_stage(language)
 
     async def _to_show(self, who: Visit, asked: Sequence[str]) -> JobView | None:
         linked, last = (*asked, "", "")[:2]

@@ -123,7 +123,6 @@ SCRIPT_TEXTS = (
     "frame_cost_unknown",
     "frame_cost_many",
     "frame_cost_one",
-    "frame_cost_draft",
     "frame_count",
     "frame_slot_wait",
 )

@@ -180,3 +180,42 @@ def test_what_failed_and_what_was_lost_are_offered_apart_in_the_list(
     expect(row.locator(".state.is-completed")).to_be_visible()
     expect(row.locator(".unanswered")).to_have_count(0)
     assert len(provider.bills()) == before + 3
+
+
+def test_a_first_frame_tells_what_its_drafts_cost_and_that_the_final_may_differ(
+    new_reader: NewReader, paid_app: App, provider: FakeProvider
+) -> None:
+    page = new_reader(at=paid_app).open()
+    open_room(page, "First frame")
+    cost = page.locator("#frame-form .cost")
+    page.get_by_label("Candidates").select_option("3")
+    expect(cost).to_have_text("about 3 × $0.04 = $0.12")
+    page.get_by_text("Quick sketch").click()
+    expect(cost).to_have_text("about $0.04")
+    page.get_by_text("Small picture").click()
+    expect(cost).to_have_text("about 4 × $0.04 = $0.16")
+    before = len(provider.bills())
+    page.locator("#frame-draw").click()
+
+    stage = page.locator("#frame-stage")
+    expect(stage).to_contain_text("OpenAI takes no seed", timeout=PATIENCE_MS)
+    expect(stage.locator("[data-copy]")).to_have_count(0)
+    stage.get_by_role("button", name="Draw this one").first.click()
+
+    expect(stage.get_by_role("status")).to_contain_text("drawn, in", timeout=PATIENCE_MS)
+    expect(stage.locator('[data-key="frame_made_cost"]')).to_contain_text("$0.16")
+    assert len(provider.bills()) == before + 4
+
+
+def test_a_first_frame_without_an_answer_tells_what_it_may_have_cost(
+    new_reader: NewReader, paid_app: App, provider: FakeProvider
+) -> None:
+    page = new_reader(at=paid_app).open()
+    open_room(page, "First frame")
+    provider.fault("close_after_billing")
+    page.locator("#frame-draw").click()
+
+    stage = page.locator("#frame-stage")
+    expect(stage).to_contain_text("up to $0.04 for what was not answered", timeout=PATIENCE_MS)
+    stage.get_by_role("button", name="Send it again (may be paid twice)").click()
+    expect(stage.get_by_role("status")).to_contain_text("is drawn", timeout=PATIENCE_MS)

@@ -76,6 +76,8 @@ def resend(value: object) -> bool:
         (place, None, None),
         (place, {"path": "a.png"}, {"path": "a.png"}),
         (resend, True, True),
+        (resend, False, False),
+        (resend, None, False),
         (cast, [{"name": "Mei"}], [{"name": "Mei"}]),
         (cast, None, []),
         (key, "k" * 16, "k" * 16),
@@ -152,5 +154,13 @@ def test_what_cannot_be_an_id_does_not_exist(value: str) -> None:
 def test_long_values_are_not_repeated() -> None:
     with pytest.raises(RequestRejected) as refusal:
         state("x" * 100_000)
+
+    assert len(str(refusal.value)) < 200
+
+
+@pytest.mark.parametrize("check", [number, fields.seed, fields.panel_number])
+def test_long_numbers_are_cut(check: Callable[[object], Any]) -> None:
+    with pytest.raises(RequestRejected) as refusal:
+        check(10**400)
 
     assert len(str(refusal.value)) < 200

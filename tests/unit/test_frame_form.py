@@ -124,6 +124,29 @@ def test_refusals_of_the_queue_have_their_places_too(code: str, name: str, place
     assert place_of(RequestRejected("No.", code=code, name=name)) == place
 
 
+@pytest.mark.parametrize(
+    ("people", "said"),
+    [
+        ([], "no characters were given"),
+        ([make_person("Mei"), make_person("Lin")], "known are Lin, Mei"),
+    ],
+)
+def test_who_is_unknown_is_named_with_those_who_are_known(
+    people: list[dict[str, Any]], said: str
+) -> None:
+    wanted, _ = request_of(make_facts(characters=people))
+
+    with pytest.raises(RequestRejected, match=f"no character 'Old Tan'; {said}"):
+        parse_frame(wanted | {"character_ids": ["Old Tan"]})
+
+
+def test_a_long_name_that_nobody_has_is_not_repeated() -> None:
+    with pytest.raises(RequestRejected) as refused:
+        parse_frame(request_of(make_facts())[0] | {"character_ids": ["x" * 100_000]})
+
+    assert len(str(refused.value)) < 200
+
+
 def test_the_place_is_named_in_the_readers_language() -> None:
     gone = RequestRejected("No.", code="reference_not_found", name="the scene")
 

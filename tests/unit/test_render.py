@@ -111,6 +111,7 @@ def make_view(state: JobState, panels: tuple[PanelView, ...] = (), **facts: Any)
         "request": {"panels": len(panels) or 12},
         "provider": "",
         "cost": (),
+        "cost_unknown": (),
         "picked": None,
         "source": None,
         "frames": (),
@@ -709,6 +710,11 @@ _DONE = make_step(
             JobState.CANCELLED,
             (_DONE, make_step(StepKind.FRAME, 2, StepState.CANCELLED)),
             "Cancelled. 1 of 2 pictures are drawn and stay",
+        ),
+        (
+            JobState.CANCELLED,
+            tuple(make_step(StepKind.FRAME, number, StepState.UNKNOWN) for number in (1, 2)),
+            "Cancelled. 2 requests were sent and not answered",
         ),
     ],
 )

@@ -11,6 +11,7 @@ from komadori.domain.making import Making, ReferenceMade
 from komadori.domain.states import JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.view import Frame, JobView, Problem, StepView
 from komadori.pipeline.timeouts import learned_timeout
+from komadori.ui.plain import plain_job
 from komadori.ui.render_frame import awaits_approval, empty_frame, frame_stage
 from komadori.ui.render_making import limit_words, price_words, reference_words, why_words
 from komadori.ui.texts import LANGUAGES, Language
@@ -58,6 +59,7 @@ def make_view(state: JobState, *steps: StepView, **facts: Any) -> JobView:
         "request": {"width": 720, "height": 1280, "candidates": 1},
         "provider": "openai",
         "cost": (),
+        "cost_unknown": (),
         "steps": steps,
         "panels": (),
         "frames": tuple(
@@ -181,6 +183,41 @@ def test_one_draft_waits_with_the_final_picture_a_click_away() -> None:
     assert "Draw the final picture" in page.text
 
 
+@pytest.mark.parametrize(
+    ("making", "said"),
+    [
+        ({}, "It keeps this draft's seed and references."),
+        (
+            {"seed": None},
+            "OpenAI takes no seed: the final follows the same words and references, "
+            "but may differ from the draft.",
+        ),
+        ({"provider": "sketch"}, "keeps the seed where its provider takes one"),
+    ],
+)
+def test_a_draft_promises_its_seed_only_where_the_final_picture_can_have_it(
+    making: dict[str, Any], said: str
+) -> None:
+    draft = make_step(DRAFT, 1, DONE, making=make_making(**making))
+    final = make_step(FRAME, 1, WAITING, problem=APPROVAL)
+
+    page = shown(make_view(JobState.WAITING, draft, final, problem=APPROVAL))
+
+    assert said in page.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_seed_is_shown_and_copied_only_where_the_provider_takes_one(language: Language) -> None:
+    def drawn(seed: int | None) -> _Page:
+        steps = [make_step(FRAME, n, DONE, making=make_making(seed=seed)) for n in (1, 2)]
+        return shown(make_view(JobState.COMPLETED, *steps), language)
+
+    assert "data-copy" in drawn(4711).attributes
+    assert "4711" in drawn(4711).text
+    assert "data-copy" not in drawn(None).attributes
+    assert "None" not in drawn(None).text
+
+
 def test_of_several_drafts_each_can_be_taken_newest_first() -> None:
     steps = [
         make_step(DRAFT, 1, DONE),
@@ -244,6 +281,32 @@ def test_a_request_without_an_answer_is_sent_again_only_by_a_word() -> None:
     assert "partly done" not in page.text
 
 
+def test_several_requests_without_an_answer_are_counted() -> None:
+    steps = [make_step(FRAME, number, UNKNOWN, making=make_making()) for number in (1, 2)]
+
+    text = shown(make_view(JobState.PARTIAL, *steps)).text
+
+    assert "2 requests were sent to OpenAI and no answer came" in text
+
+
+def test_what_was_cancelled_and_may_have_been_billed_is_not_said_to_be_undrawn() -> None:
+    steps = [make_step(FRAME, 1, UNKNOWN), make_step(FRAME, 2, StepState.CANCELLED)]
+
+    page = shown(make_view(JobState.CANCELLED, *steps))
+
+    assert "Cancelled. One request was sent and not answered" in page.text
+    assert "before anything was drawn" not in page.text
+    assert "may have been made and billed" in page.text
+
+
+def test_a_cancelled_job_whose_draft_is_drawn_is_not_said_to_have_drawn_nothing() -> None:
+    steps = [make_step(DRAFT, 1, DONE), make_step(FRAME, 1, StepState.CANCELLED)]
+
+    text = shown(make_view(JobState.CANCELLED, *steps)).text
+
+    assert "Cancelled. What is drawn stays" in text
+
+
 def test_what_failed_beside_it_is_made_without_sending_it_again() -> None:
     steps = [
         make_step(FRAME, 1, UNKNOWN, problem=Problem(code="unknown_outcome", message="")),
@@ -304,6 +367,32 @@ def test_the_cost_is_that_of_all_pictures_of_the_job() -> None:
 
     assert "$0.08" in text
     assert "for 2 pictures" in text
+
+
+@pytest.mark.parametrize(
+    ("cost", "making", "said"),
+    [
+        ((Price(amount=0.08),), make_making(), "$0.08 + up to $0.04 for what was not answered"),
+        ((), make_making(), "Cost up to $0.04 for what was not answered"),
+        ((), None, "Cost up to $0.04 for what was not answered"),
+    ],
+)
+def test_the_cost_tells_what_may_come_to_it_for_requests_without_an_answer(
+    cost: tuple[Price, ...], making: Making | None, said: str
+) -> None:
+    step = make_step(FRAME, 1, UNKNOWN, making=making)
+    unknown = (Price(amount=0.04),)
+
+    page = shown(make_view(JobState.PARTIAL, step, cost=cost, cost_unknown=unknown))
+
+    assert said in " ".join(page.text.split())
+
+
+def test_a_script_is_told_what_requests_without_an_answer_may_have_cost() -> None:
+    view = make_view(JobState.PARTIAL, cost_unknown=(Price(amount=0.04),))
+
+    assert plain_job(view)["cost_unknown"] == [{"amount": 0.04, "currency": "USD"}]
+    assert plain_job(view)["cost"] == []
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ def make_view(*steps: StepView) -> JobView:
         request={},
         provider="openai",
         cost=(),
+        cost_unknown=(),
         picked=None,
         source=None,
         frames=(),

@@ -141,7 +141,8 @@ def test_every_refusal_of_the_product_has_words() -> None:
 
     codes = set(_codes("RequestRejected"))
     assert {code for code in codes if f"reject_{code}" not in words} == set()
-    assert {key for key in words if key.startswith("reject_")} == {f"reject_{c}" for c in codes}
+    said = {key.removesuffix("__one") for key in words if key.startswith("reject_")}
+    assert said == {f"reject_{code}" for code in codes}
 
 
 def test_every_problem_of_the_product_has_words() -> None:
@@ -167,6 +168,8 @@ def test_numbers_are_grouped_and_one_is_singular() -> None:
     )
     assert say("en", "jobs_count", count=1) == "1 job"
     assert say("en", "jobs_count", count=2) == "2 jobs"
+    assert "one picture whose request was sent" in say("en", "reject_resend_needed", count=1)
+    assert "2 pictures whose requests were sent" in say("en", "reject_resend_needed", count=2)
 
 
 def test_what_has_no_words_is_said_as_it_came() -> None:

@@ -26,12 +26,7 @@
   };
 
   km.frameStage = (element, trigger, props, watch) => {
-    const parts = {};
-    for (const name of ["head", "body", "foot"]) {
-      parts[name] = document.createElement("div");
-      parts[name].className = name;
-      element.append(parts[name]);
-    }
+    const { parts, draw: show } = km.pieces(element, ["head", "body", "foot"]);
     let shown = null;
     let awayTimer = 0;
     let isAway = false;
@@ -39,18 +34,9 @@
     function draw() {
       const value = props.value || {};
       if (value.head === undefined) return;
-      const isOther = !shown || shown.job !== value.job;
-      const work = () => {
-        for (const name of Object.keys(parts)) km.patch(parts[name], km.parse(value[name]));
-      };
-      if (isOther) {
-        for (const part of Object.values(parts)) part.replaceChildren();
-        km.quietly(work);
-      } else work();
+      const isOther = show(value);
       shown = value;
       if (isOther && value.job) km.store.set(LAST, value.job);
-      element.classList.toggle("is-alive", Boolean(value.alive));
-      element.dataset.job = value.job;
       km.frameTell?.();
       tellAddress();
       if (value.job && km.frameSent?.() && isOther && innerWidth <= 1000) element.scrollIntoView();

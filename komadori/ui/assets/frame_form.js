@@ -258,9 +258,9 @@
 
     // What follows from what is chosen: the count, the cost, the notes, the ghost on the stage.
     function cost() {
-      // With drafts, several of them lead to one picture.
-      const sum = provider.cost(values.draft ? 1 : values.candidates);
-      return provider.isPriced() && values.draft === "provider" ? km.say("frame_cost_draft", { cost: sum }) : sum;
+      // With drafts the candidates are drafts, and lead to one picture. A sketch is free.
+      const drafts = values.draft === "provider" ? values.candidates : 0;
+      return provider.cost(values.draft ? drafts + 1 : values.candidates);
     }
     function tell() {
       const size = [...values.prompt.trim()].length;

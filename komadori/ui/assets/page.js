@@ -122,6 +122,32 @@ window.komadori = (() => {
     }
   }
 
+  // A stage in pieces, each patched by its own. `draw` returns whether it shows another job than before.
+  function pieces(element, names) {
+    const parts = {};
+    for (const name of names) {
+      parts[name] = document.createElement("div");
+      parts[name].className = name;
+      element.append(parts[name]);
+    }
+    let job = null;
+    function draw(value) {
+      const isOther = job !== value.job;
+      const work = () => {
+        for (const name of names) patch(parts[name], parse([value[name]].flat().join("")));
+      };
+      if (isOther) {
+        for (const part of Object.values(parts)) part.replaceChildren();
+        quietly(work);
+      } else work();
+      job = value.job;
+      element.classList.toggle("is-alive", Boolean(value.alive));
+      element.dataset.job = value.job;
+      return isOther;
+    }
+    return { parts, draw };
+  }
+
   // Times are told by the reader's own clock.
   function localTimes(root) {
     for (const tag of root.querySelectorAll("time[datetime]:not([data-local])")) {
@@ -283,5 +309,5 @@ window.komadori = (() => {
 
   keepShade();
   retell();
-  return { say, store, patch, parse, quietly, notice, button, newKey, folds, answers, receivers, header, room, describeApi, isStill, language };
+  return { say, store, patch, parse, quietly, pieces, notice, button, newKey, folds, answers, receivers, header, room, describeApi, isStill, language };
 })();

@@ -64,7 +64,7 @@
       askedAt = Date.now();
       trigger("list_providers", {});
     };
-    const form = { box, draw, ask, isAlone, isPriced: () => Boolean(chosen()?.is_paid && chosen().price), cost: (count) => cost(chosen(), count) };
+    const form = { box, draw, ask, isAlone, cost: (count) => cost(chosen(), count) };
     forms.push(form);
     new IntersectionObserver((seen) => {
       if (seen.some((entry) => entry.isIntersecting)) ask();

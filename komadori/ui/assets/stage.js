@@ -4,12 +4,7 @@
   const AWAY_S = 60;
 
   km.stage = (element, trigger, props, watch) => {
-    const parts = {};
-    for (const name of ["head", "panels", "foot"]) {
-      parts[name] = document.createElement("div");
-      parts[name].className = name;
-      element.append(parts[name]);
-    }
+    const { parts, draw: show } = km.pieces(element, ["head", "panels", "foot"]);
     let shown = null;
     let stillTimer = 0;
     let isAway = false;
@@ -17,20 +12,9 @@
     function draw() {
       const value = props.value || {};
       if (value.head === undefined) return;
-      const isOther = !shown || shown.job !== value.job;
-      const work = () => {
-        km.patch(parts.head, km.parse(value.head));
-        km.patch(parts.panels, km.parse(value.panels.join("")));
-        km.patch(parts.foot, km.parse(value.foot));
-      };
-      if (isOther) {
-        for (const part of Object.values(parts)) part.replaceChildren();
-        km.quietly(work);
-      } else work();
+      const isOther = show(value);
       if (isOther && value.job) remember(value.job);
       km.ghosts();
-      element.classList.toggle("is-alive", Boolean(value.alive));
-      element.dataset.job = value.job;
       const sentence = value.alive && parts.head.querySelector(".sentence")?.textContent;
       document.title = sentence ? `${sentence} · Komadori` : "Komadori";
       shown = value;
