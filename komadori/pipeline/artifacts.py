@@ -3,19 +3,19 @@
 import hashlib
 import os
 import re
-import struct
 import time
 import warnings
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from komadori.domain.files import StoredFile
 from komadori.domain.ids import ArtifactId, new_id
 from komadori.domain.requests import SIDE_MAX
 from komadori.errors import RequestRejected
+from komadori.pipeline.orientation import LYING, turn_of
 
 PIXELS_MAX = 50_000_000
 BYTES_MAX = 20_000_000
@@ -36,17 +36,6 @@ _KEPT_AS_THEY_ARE = {
 }
 _ROUGH = (2 * THUMBNAIL[0], 2 * THUMBNAIL[1])
 _ID = re.compile(r"[0-9a-f]{20}")
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What turns a picture upright, by its EXIF orientation."""
-_LYING = frozenset(_TURNS[orientation] for orientation in (5, 6, 7, 8))
 
 
 class LocalFiles:
@@ -186,7 +175,7 @@ def _opened(data: bytes, shrink_to: tuple[int, int] | None = None) -> Image.Imag
 def _full_size(data: bytes) -> tuple[int, int]:
     """Return width and height of a picture that was opened before, as it is seen upright."""
     picture = Image.open(BytesIO(data), formats=_FORMATS)
-    is_lying = _turn(picture) in _LYING
+    is_lying = turn_of(picture) in LYING
     return (picture.height, picture.width) if is_lying else picture.size
 
 
@@ -218,21 +207,13 @@ def _too_large() -> RequestRejected:
 def _may_stay(picture: Image.Image) -> bool:
     is_animated = getattr(picture, "is_animated", False)
     is_small = max(picture.size) <= SIDE_MAX
-    return picture.format == "WEBP" and is_small and not is_animated and _turn(picture) is None
-
-
-def _turn(picture: Image.Image) -> Image.Transpose | None:
-    """Return what turns a picture upright. ImageOps.exif_transpose fails where EXIF is damaged."""
-    try:
-        return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
-    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):
-        return None
+    return picture.format == "WEBP" and is_small and not is_animated and turn_of(picture) is None
 
 
 def _as_webp(
     picture: Image.Image, size: tuple[int, int] = (SIDE_MAX, SIDE_MAX)
 ) -> tuple[Image.Image, bytes]:
-    if (turn := _turn(picture)) is not None:
+    if (turn := turn_of(picture)) is not None:
         picture = picture.transpose(turn)
     if picture.mode.startswith("I;16"):  # converted as it is, all but the darkest would be white
         picture = picture.point(lambda value: value / 256).convert("L")

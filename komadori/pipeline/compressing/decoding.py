@@ -1,32 +1,18 @@
 """From a file to upright eight-bit pixels at the size that is sent."""
 
 import math
-import struct
 from dataclasses import dataclass, field
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from komadori.errors import RequestRejected
 from komadori.pipeline.compressing import colour, refusals
 from komadori.pipeline.compressing.plan import fitted_size, plan_for
+from komadori.pipeline.orientation import turn_of
 
 JPEGS = ("JPEG", "MPO")
 _GAP = 3.0
 """Resample from at most three times the size: the eye sees no difference, the clock does."""
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-_BROKEN_EXIF = (
-    *(SyntaxError, ValueError, TypeError, KeyError, struct.error, OSError, OverflowError),
-    *(RuntimeError, UserWarning),  # a filter may make an error of Pillow's warning
-)
 
 
 @dataclass(slots=True)
@@ -74,14 +60,6 @@ def _decoded(image: Image.Image, longest: int, *, keep_alpha: bool) -> Pixels:
 def is_animated(image: Image.Image) -> bool:
     """Whether there are frames of a film; the second picture of an MPO is not one."""
     return image.format not in JPEGS and bool(getattr(image, "is_animated", False))
-
-
-def turn_of(image: Image.Image) -> Image.Transpose | None:
-    """Return what turns the picture upright. Damaged EXIF is no reason to refuse a picture."""
-    try:
-        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except _BROKEN_EXIF:
-        return None
 
 
 def shrunk(image: Image.Image, long_side: int) -> Image.Image:

@@ -7,13 +7,14 @@ from PIL import Image
 
 from komadori.pipeline.compressing import colour, refusals
 from komadori.pipeline.compressing.curves import JPEG_CODEC, WEBP_CODEC
-from komadori.pipeline.compressing.decoding import Pixels, decoded, turn_of
+from komadori.pipeline.compressing.decoding import Pixels, decoded
 from komadori.pipeline.compressing.fitting import fitted
 from komadori.pipeline.compressing.lossless import fitted_png
 from komadori.pipeline.compressing.opening import opened
 from komadori.pipeline.compressing.plan import longest_side
 from komadori.pipeline.compressing.stripping import stripped_jpeg, stripped_webp
 from komadori.pipeline.compressing.values import JPEG, PNG, WEBP, Prepared, Wanted
+from komadori.pipeline.orientation import turn_of
 
 ALGORITHM = "1"
 """Part of the cache's key: change it with whatever changes the result."""
