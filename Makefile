@@ -30,7 +30,9 @@ install: $(INSTALLED) ## make .venv with what the product needs, without startin
 
 test: $(INSTALLED_DEV) ## install what the tests need, Debian packages too, and run them all
 	@scripts/install-test-packages
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@# many tests wait for processes: one more than there are cores keeps the cores busy
+	workers=$$($(RUN) -c "import os; print(min((os.cpu_count() or 1) + 1, 6))"); \
+	$(RUN) -m pytest -n $$workers --dist loadfile $(ARGS)
 
 check: $(INSTALLED_DEV) ## lint, format, types and the directions of imports
 	$(RUN) -m ruff check .

@@ -71,7 +71,8 @@ def test_workers_end_by_themselves_when_their_consumer_is_killed(
     first.signal(signal.SIGKILL)
     first.wait_until_nothing_is_left(within_s=8)
 
-    assert house.outcomes(job, 2) == ["released"], "an orphan gives its step back in order"
+    # The other worker may hear of it later, and have done the step meanwhile.
+    assert house.outcomes(job, 2)[0] == "released", "an orphan gives its step back in order"
     consume(workers=2)
     house.completed(job)
 
