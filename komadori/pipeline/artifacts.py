@@ -15,7 +15,7 @@ from komadori.domain.files import StoredFile
 from komadori.domain.ids import ArtifactId, new_id
 from komadori.domain.requests import SIDE_MAX
 from komadori.errors import RequestRejected
-from komadori.pipeline.orientation import LYING, turn_of
+from komadori.pipeline.plain_pixels import LYING, eight_bit, turn_of, upright
 
 PIXELS_MAX = 50_000_000
 BYTES_MAX = 20_000_000
@@ -213,12 +213,7 @@ def _may_stay(picture: Image.Image) -> bool:
 def _as_webp(
     picture: Image.Image, size: tuple[int, int] = (SIDE_MAX, SIDE_MAX)
 ) -> tuple[Image.Image, bytes]:
-    if (turn := turn_of(picture)) is not None:
-        picture = picture.transpose(turn)
-    if picture.mode.startswith("I;16"):  # converted as it is, all but the darkest would be white
-        picture = picture.point(lambda value: value / 256).convert("L")
-    has_alpha = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
-    picture = picture.convert("RGBA" if has_alpha else "RGB")
+    picture = eight_bit(upright(picture))
     picture.thumbnail(size)
     return picture, _webp(picture)
 

@@ -15,9 +15,10 @@ from komadori.backends.images.protocol import ImageBackend, PictureOrder, Refere
 from komadori.domain.backends import BackendFacts
 from komadori.domain.calls import CallState, Intent, OpenCall
 from komadori.domain.files import StoredFile
+from komadori.domain.ids import JobId
 from komadori.domain.making import Making
 from komadori.domain.story import Drawing
-from komadori.domain.work import StepContext
+from komadori.domain.work import NewArtifact, StepContext, StepResult
 from komadori.errors import (
     BackendBusy,
     BackendDown,
@@ -64,6 +65,17 @@ class Draw:
         self._backends = backends
         self._prepare = prepare
         self._timeout_s = timeout_s
+
+    async def kept(self, task: Task, context: StepContext, owner: JobId, slot: str) -> StepResult:
+        """Return the picture as a step's result: the newest version of a job's slot."""
+        file, making = await self(task, context)
+        about = {
+            "wish": task.drawing.modification,
+            "seed": task.drawing.seed,
+            "provider": making.provider,
+        }
+        artifact = NewArtifact(job_id=owner, slot=slot, file=file, about=about)
+        return StepResult(data={"picture": file.id}, artifacts=(artifact,))
 
     async def __call__(self, task: Task, context: StepContext) -> tuple[StoredFile, Making]:
         """Return the picture as it is stored, and how it was made.

@@ -7,6 +7,7 @@ from PIL import Image, ImageOps
 
 from komadori.backends.pictures import BROKEN, FORMATS
 from komadori.errors import OutcomeUnknown
+from komadori.pipeline.plain_pixels import eight_bit, upright
 
 QUALITY = 92
 PIXELS_MAX = 100_000_000
@@ -29,10 +30,10 @@ def fitted(data: bytes, size: tuple[int, int]) -> bytes:
             picture = Image.open(BytesIO(data), formats=FORMATS)
         _refuse_bomb(picture)
         picture.load()
-        upright = _upright(picture)
-        if picture.format in _KEPT and picture.size == upright.size == size:
+        turned = upright(picture)
+        if picture.format in _KEPT and picture.size == turned.size == size:
             return data
-        fitting = ImageOps.fit(_plain(upright), size, Image.Resampling.LANCZOS)
+        fitting = ImageOps.fit(eight_bit(turned), size, Image.Resampling.LANCZOS)
     except (*BROKEN, Image.DecompressionBombError) as exc:
         raise OutcomeUnknown("What came back is not a picture that can be read.") from exc
     file = BytesIO()
@@ -45,17 +46,3 @@ def _refuse_bomb(picture: Image.Image) -> None:
         raise OutcomeUnknown(
             f"What came back has {picture.width}x{picture.height} pixels, too many to be read."
         )
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(picture)
-    except BROKEN:  # it was read already: only its EXIF is damaged
-        return picture
-
-
-def _plain(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I;16"):  # converted as it is, all but the darkest would be white
-        picture = picture.point(lambda value: value / 256).convert("L")
-    has_alpha = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
-    return picture.convert("RGBA" if has_alpha else "RGB")

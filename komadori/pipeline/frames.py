@@ -3,7 +3,7 @@
 from komadori.domain.backends import AUTO
 from komadori.domain.states import StepKind
 from komadori.domain.story import Drawing
-from komadori.domain.work import NewArtifact, StepContext, StepResult, slot_of
+from komadori.domain.work import StepContext, StepResult, slot_of
 from komadori.pipeline.drawing import Draw, Task
 
 
@@ -21,15 +21,5 @@ class DrawFrame:
         by_sketch = is_draft and request.get("draft") == "sketch"
         provider = "sketch" if by_sketch else request.get("provider", AUTO)
         task = Task(drawing=drawing, provider=provider, is_draft=is_draft)
-        file, making = await self._draw(task, context)
-        artifact = NewArtifact(
-            job_id=context.job.id,
-            slot=slot_of(step.kind, step.number),
-            file=file,
-            about={
-                "wish": drawing.modification,
-                "seed": drawing.seed,
-                "provider": making.provider,
-            },
-        )
-        return StepResult(data={"picture": file.id}, artifacts=(artifact,))
+        slot = slot_of(step.kind, step.number)
+        return await self._draw.kept(task, context, context.job.id, slot)

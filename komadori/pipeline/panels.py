@@ -3,7 +3,7 @@
 from komadori.domain.backends import AUTO
 from komadori.domain.ids import JobId
 from komadori.domain.story import Drawing
-from komadori.domain.work import NewArtifact, StepContext, StepResult, panel_slot
+from komadori.domain.work import StepContext, StepResult, panel_slot
 from komadori.pipeline.drawing import Draw, Task
 
 
@@ -18,15 +18,5 @@ class DrawPanel:
         drawing = Drawing.model_validate(context.step.payload)
         request = context.job.request
         task = Task(drawing=drawing, provider=request.get("provider", AUTO))
-        file, making = await self._draw(task, context)
-        artifact = NewArtifact(
-            job_id=JobId(request.get("job_id", context.job.id)),
-            slot=panel_slot(drawing.panel.number),
-            file=file,
-            about={
-                "wish": drawing.modification,
-                "seed": drawing.seed,
-                "provider": making.provider,
-            },
-        )
-        return StepResult(data={"picture": file.id}, artifacts=(artifact,))
+        owner = JobId(request.get("job_id", context.job.id))
+        return await self._draw.kept(task, context, owner, panel_slot(drawing.panel.number))

@@ -8,7 +8,7 @@ from PIL import Image
 from komadori.errors import RequestRejected
 from komadori.pipeline.compressing import colour, refusals
 from komadori.pipeline.compressing.plan import fitted_size, plan_for
-from komadori.pipeline.orientation import turn_of
+from komadori.pipeline.plain_pixels import turn_of
 
 JPEGS = ("JPEG", "MPO")
 _GAP = 3.0

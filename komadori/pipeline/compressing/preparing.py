@@ -14,7 +14,7 @@ from komadori.pipeline.compressing.opening import opened
 from komadori.pipeline.compressing.plan import longest_side
 from komadori.pipeline.compressing.stripping import stripped_jpeg, stripped_webp
 from komadori.pipeline.compressing.values import JPEG, PNG, WEBP, Prepared, Wanted
-from komadori.pipeline.orientation import turn_of
+from komadori.pipeline.plain_pixels import turn_of
 
 ALGORITHM = "1"
 """Part of the cache's key: change it with whatever changes the result."""
