@@ -5,9 +5,11 @@ KomadoriError
 │   └── NotFound        no such thing in this session (someone else's looks the same)
 ├── LeaseLost           the step was taken away from this worker; its result is thrown away
 ├── InvalidTransition   a state change that the transition table does not allow
+├── StoreAway           the database does not answer just now: come back later
 └── BackendError        a server or model that we called
     ├── BackendRefused  it will refuse again: fix the request
     ├── BackendBusy     it asks to be left alone: come back when it says
+    ├── BackendAway     it is being brought back: wait, it is no failure of what was asked
     ├── BackendDown     it did not take the request: try again, or ask another one
     ├── NotFetchedYet   it took the request, and its result is still to be fetched: never send again
     └── OutcomeUnknown  the request went out and no answer came: only a person may send it again
@@ -58,6 +60,10 @@ class InvalidTransition(KomadoriError):
     """A state change that the transition table does not allow."""
 
 
+class StoreAway(KomadoriError):
+    """The database does not answer just now."""
+
+
 class BackendError(KomadoriError):
     """A server or model that we called could not do the work."""
 
@@ -68,6 +74,17 @@ class BackendRefused(BackendError):
 
 class BackendBusy(BackendError):
     """The backend takes no request just now. `retry_after_s`: seconds until it is worth asking."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class BackendAway(BackendError):
+    """The backend is away and is expected back. What it was given is looked for when it is there.
+
+    `retry_after_s`: seconds until it is worth asking; sooner when its supervisor says so.
+    """
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)

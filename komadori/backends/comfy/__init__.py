@@ -1,0 +1,1 @@
+"""ComfyUI servers: asked over HTTP, heard over a WebSocket, and trusted with nothing."""
