@@ -6,13 +6,14 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from komadori.errors import KomadoriError
 from komadori.logs import set_up_logging
 from komadori.monitors.consumers import ConsumerMonitor, image_consumer
+from komadori.monitors.extra_workers import ExtraWorkers, Span
 from komadori.settings import Settings, SettingsInvalid, load_settings
 from komadori.ui.listener import open_socket
 
@@ -86,9 +87,43 @@ def _workers(settings: Settings, *, wanted: bool) -> Iterator[None]:
     monitor = ConsumerMonitor(image_consumer(workers), environment)
     monitor.start()
     try:
-        yield
+        with _extra_workers(settings, environment):
+            yield
     finally:
         monitor.stop(lambda: _paid_requests(settings))
+
+
+@contextmanager
+def _extra_workers(settings: Settings, environment: Mapping[str, str]) -> Iterator[None]:
+    """While work waits there are more workers, where the settings allow it."""
+    extra = settings.defaults.concurrency.extra_image_workers
+    if not extra:
+        yield
+        return
+    from komadori.wiring.parts import open_backlog
+
+    with open_backlog(settings) as read_backlog:
+        workers = ExtraWorkers(
+            Span(
+                most=extra,
+                up_after_s=settings.worker.scale_up_after_s,
+                down_after_s=settings.worker.scale_down_after_s,
+                cpu_percent=settings.comfyui.limits.cpu_percent,
+            ),
+            read_backlog=read_backlog,
+            start_worker=lambda: _started(ConsumerMonitor(image_consumer(1), environment)),
+            end_worker=lambda worker: worker.stop(lambda: _paid_requests(settings)),
+        )
+        workers.start()
+        try:
+            yield
+        finally:
+            workers.stop()
+
+
+def _started(worker: ConsumerMonitor) -> ConsumerMonitor:
+    worker.start()
+    return worker
 
 
 def _paid_requests(settings: Settings) -> int:
@@ -100,6 +135,7 @@ def _paid_requests(settings: Settings) -> int:
 def _serve(settings: Settings, host: str, listener: socket.socket) -> None:
     # Imported while the workers already start: Gradio alone takes seconds.
     from komadori.queue.migrate import migrate
+    from komadori.ui.health_desk import HealthDesk
     from komadori.ui.server import make_app, serve
     from komadori.wiring.page import open_page_side
     from komadori.wiring.parts import make_plan
@@ -109,8 +145,29 @@ def _serve(settings: Settings, host: str, listener: socket.socket) -> None:
     empty = settings.data_dir / "empty"
     empty.mkdir(exist_ok=True)
     os.chdir(empty)  # Gradio would serve what lies in the current folder
-    app = make_app(side.jobs, side.sessions, gradio_folder=settings.data_dir / "gradio")
-    serve(app, host, listener, on_ready=_say_ready)
+    desk = HealthDesk.of(side.health, settings)
+    folder = settings.data_dir / "gradio"
+    app = make_app(side.jobs, side.sessions, desk, gradio_folder=folder)
+    with _watching(settings):
+        serve(app, host, listener, on_ready=_say_ready)
+
+
+@contextmanager
+def _watching(settings: Settings) -> Iterator[None]:
+    """Keep the ComfyUI servers alive. Those that run go on when the page ends, and are adopted."""
+    if not settings.comfyui.servers:
+        yield
+        return
+    from komadori.monitors.comfy.watch import ServerWatch
+    from komadori.wiring.parts import open_server_book
+
+    with open_server_book(settings) as book:
+        watch = ServerWatch(settings, book)
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.stop()
 
 
 def _say_ready(address: str) -> None:

@@ -8,7 +8,13 @@ from komadori.domain.states import Lane
 from komadori.logs import set_up_logging
 from komadori.settings import SettingsInvalid, load_settings
 from komadori.wiring.parts import make_plan
-from komadori.wiring.workers import make_backends, make_pipeline, open_lane
+from komadori.wiring.workers import (
+    find_workflows,
+    make_backends,
+    make_clip_backends,
+    make_pipeline,
+    open_lane,
+)
 
 _M_MMAP_THRESHOLD = -3  # malloc.h
 
@@ -27,13 +33,15 @@ set_up_logging()
 logging.getLogger("huey").propagate = False  # huey_consumer gives it a handler of its own
 try:
     settings = load_settings()
-    backends = make_backends(settings)
+    workflows = find_workflows(settings)
+    backends = make_backends(settings, workflows)
+    clip_backends = make_clip_backends(settings, workflows)
     huey = open_lane(
         settings,
         Lane.IMAGE,
         plan=make_plan(settings),
-        run=make_pipeline(settings, backends),
-        known=lambda: backends.facts,
+        run=make_pipeline(settings, backends, clip_backends),
+        known=lambda: (*backends.facts, *(backend.facts for backend in clip_backends)),
     )
 except SettingsInvalid as exc:
     sys.exit(str(exc))

@@ -1,6 +1,7 @@
 """Settings: read once by the entry points from YAML and environment, then passed down as values."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -11,7 +12,9 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -23,6 +26,7 @@ from pydantic_settings import (
 
 from komadori.domain.backends import BackendName
 from komadori.domain.requests import SIDE_MAX, SIDE_MIN
+from komadori.domain.servers import ServerName
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "config" / "default_config.yaml"
@@ -99,6 +103,7 @@ class ConcurrencySettings(_Section):
     """How much is done at once on this machine."""
 
     image_workers: Annotated[int, Field(ge=1, le=64)]
+    extra_image_workers: Annotated[int, Field(ge=0, le=64)]
 
 
 class StepSettings(_Section):
@@ -129,6 +134,84 @@ class WorkerSettings(_Section):
 
     lease_s: Annotated[float, Field(ge=1)]
     max_steps: Annotated[int, Field(ge=1)]
+    scale_up_after_s: Annotated[float, Field(ge=0)]
+    scale_down_after_s: Annotated[float, Field(ge=0)]
+
+
+class ServerSettings(_Section):
+    """One ComfyUI server: one that we may start (`command`), or one that is only watched."""
+
+    name: ServerName
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
+    host: str | None = None
+    command: tuple[str, ...] | None = None
+    cwd: Path | None = None
+    environment: dict[str, str] = Field(default_factory=dict)
+    min_instances: Annotated[int, Field(ge=0, le=16)] = 1
+    max_instances: Annotated[int, Field(ge=1, le=16)] = 1
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _words(cls, command: object) -> object:
+        """A command may be one line, split as a shell does; nothing is run by a shell."""
+        return tuple(shlex.split(command)) if isinstance(command, str) else command
+
+    @field_validator("cwd")
+    @classmethod
+    def _at_home(cls, cwd: Path | None) -> Path | None:
+        return cwd.expanduser() if cwd else None
+
+    @model_validator(mode="after")
+    def _only_ours_are_several(self) -> Self:
+        if self.min_instances > self.max_instances:
+            raise ValueError("min_instances must not be more than max_instances")
+        if self.command is None and (self.min_instances, self.max_instances) != (1, 1):
+            raise ValueError("only a server with a command can have several instances")
+        return self
+
+
+class ProbeSettings(_Section):
+    """How servers are looked at."""
+
+    interval_s: Seconds
+    timeout_s: Seconds
+
+
+class ServerLimits(_Section):
+    """From which use of the machine on something is done about it, in per cent."""
+
+    memory_percent: Annotated[float, Field(gt=0, le=100)]
+    cpu_percent: Annotated[float, Field(gt=0, le=100)]
+    vram_percent: Annotated[float, Field(gt=0, le=100)]
+
+
+class ComfySettings(_Section):
+    """The ComfyUI servers, and how they are kept alive."""
+
+    servers: tuple[ServerSettings, ...]
+    workflows_dir: Path
+    probe: ProbeSettings
+    limits: ServerLimits
+    start_silent_s: Seconds
+    start_most_s: Seconds
+    silent_limit_s: Seconds
+    wedge_s: Seconds
+    backoff_s: tuple[Annotated[float, Field(ge=0)], ...]
+    crashes_most: Annotated[int, Field(ge=1)]
+    crashes_within_minutes: Annotated[float, Field(gt=0)]
+    recycle_after_prompts: Annotated[int, Field(ge=1)] | None
+    recycle_after_hours: Annotated[float, Field(gt=0)] | None
+    unload_after_minutes: Annotated[float, Field(gt=0)] | None
+    scale_up_after_s: Annotated[float, Field(ge=0)]
+    scale_down_after_s: Annotated[float, Field(ge=0)]
+
+    @field_validator("servers")
+    @classmethod
+    def _names_differ(cls, servers: tuple[ServerSettings, ...]) -> tuple[ServerSettings, ...]:
+        names = [server.name for server in servers]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two servers are named {twice!r}; give each its own name")
+        return servers
 
 
 class HousekeepingSettings(_Section):
@@ -151,6 +234,8 @@ class Settings(BaseSettings):
     queue: QueueSettings
     defaults: Defaults
     worker: WorkerSettings
+    comfyui: ComfySettings
+    operator_password: SecretStr | None
     housekeeping: HousekeepingSettings
 
     @classmethod
@@ -174,6 +259,12 @@ class Settings(BaseSettings):
             folder = getattr(self, name).expanduser()
             object.__setattr__(self, name, folder if folder.is_absolute() else ROOT / folder)
         return self
+
+    @property
+    def workflows_dir(self) -> Path:
+        """Where the ComfyUI workflows lie."""
+        folder = self.comfyui.workflows_dir.expanduser()
+        return folder if folder.is_absolute() else ROOT / folder
 
     @property
     def database_url(self) -> str:

@@ -6,8 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from komadori.domain.workflows import WorkflowFacts
+
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 BackendName = Annotated[str, StringConstraints(pattern=_NAME)]
+COMFY_PREFIX = "comfyui-"
+"""The backend of a ComfyUI workflow is named by this and the workflow's name."""
 AUTO = "auto"
 """In the place of a backend's name: the first one that can be used."""
 
@@ -29,7 +33,12 @@ class BackendFacts(_Value):
     name: BackendName
     label: str
     kind: Literal["sketch", "http", "comfy"]
+    makes: Literal["picture", "clip"] = "picture"
     model: str = ""
+    note: str = ""
+    """What people should know before they choose it."""
+    workflow: WorkflowFacts | None = None
+    """For a ComfyUI: the workflow that it runs."""
     is_default: bool = False
     """Whether the settings name it: `auto` then means this one and no other."""
     is_ready: bool = True
@@ -38,6 +47,8 @@ class BackendFacts(_Value):
     max_references: Annotated[int, Field(ge=0)] = 12
     reference_types: tuple[str, ...] = ("image/jpeg",)
     """Media types that it takes as references."""
+    reference_max_kb: Annotated[int, Field(ge=16)] | None = None
+    """How large a reference may be sent, where that differs from the settings."""
     takes_alpha: bool = False
     """Whether transparent parts of references may stay."""
     takes_seed: bool = False
@@ -45,6 +56,10 @@ class BackendFacts(_Value):
     is_remote: bool = True
     """Whether requests go out of this process: then references are made small, times are limited
     and learned, and it may have to be left alone for a while."""
+    has_time_limit: bool = True
+    """Whether a request is given up after some time; else after some time of silence."""
+    is_automatic: bool = True
+    """Whether `auto` may choose it."""
     is_paid: bool = False
     """Whether a request may cost money, so that it must never be sent twice on our own."""
     price: Price | None = None
@@ -79,7 +94,11 @@ def auto_order(known: Sequence[BackendFacts]) -> tuple[BackendFacts, ...]:
     """
     if default := [facts for facts in known if facts.is_default]:
         return tuple(default)
-    ready = [facts for facts in known if facts.is_ready]
+    ready = [
+        facts
+        for facts in known
+        if facts.is_ready and facts.is_automatic and facts.makes == "picture"
+    ]
     comfy = [facts for facts in ready if facts.kind == "comfy"]
     http = [facts for facts in ready if facts.kind == "http"]
     return tuple(comfy + http or [facts for facts in ready if facts.kind == "sketch"])

@@ -12,6 +12,7 @@ from typing import Any, NewType, Protocol
 
 from komadori.domain.backends import Price
 from komadori.domain.files import StoredFile
+from komadori.domain.servers import Incident, ServerStanding
 
 CallId = NewType("CallId", str)
 
@@ -47,6 +48,9 @@ class Intent:
     """How many requests this backend may have under way, over all machines."""
     timeout_s: float
     price: Price | None = None
+    server: str = ""
+    """Which of our ComfyUI servers; "" for a provider that is a server itself. `at_once` is then
+    what this server may have of us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,15 @@ class Rest:
 
 class Calls(Protocol):
     """The book, as one step may use it."""
+
+    async def servers(self, provider: str) -> Sequence[ServerStanding]:
+        """Return the ComfyUI servers as they stand, with how a provider does at each."""
+
+    async def incident(self, server: str) -> Incident | None:
+        """Return what last happened to a server."""
+
+    async def ask_restart(self, server: str, reason: str) -> None:
+        """Ask a server's supervisor to start it anew: it lives, and does nothing."""
 
     async def open(self) -> OpenCall | None:
         """Return the newest request of this step that can still be fetched, if there is one."""

@@ -25,6 +25,8 @@ class Job:
     request: Mapping[str, Any]
     state: JobState = JobState.QUEUED
     stage: Stage | None = None
+    provider: str = ""
+    """Who draws: the backend that was expected to when it was submitted, then the one that did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

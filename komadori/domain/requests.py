@@ -1,6 +1,7 @@
 """What may be asked for, with its limits. A request that parses can be done."""
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
@@ -18,6 +19,9 @@ CAST_MAX = 12
 REQUEST_MAX_CHARS = 1_000
 PROMPT_MAX_CHARS = 2_000
 CANDIDATES_MAX = 8
+OPTIONS_MAX = 40
+SECONDS_MIN, SECONDS_MAX = 0.5, 30.0
+FPS_MIN, FPS_MAX = 1, 60
 SIDE_MIN, SIDE_MAX = 64, 2048
 """Pixels that a side of a picture may have."""
 SEED_MAX = 2**31 - 1
@@ -29,6 +33,11 @@ class _Request(BaseModel):
 
 
 R = TypeVar("R", bound=_Request)
+
+
+Scalar = str | int | float | bool
+Options = Mapping[str, Scalar]
+"""What the form of a ComfyUI workflow was filled in with, by the names of its fields."""
 
 
 class StoryboardRequest(_Request):
@@ -111,6 +120,7 @@ class FrameRequest(_Request):
     seed: int | None = None
     candidates: int = 1
     draft: Literal["sketch", "provider"] | None = None
+    options: Options = {}
 
     @field_validator("prompt")
     @classmethod
@@ -137,6 +147,11 @@ class FrameRequest(_Request):
         if not SIDE_MIN <= side <= SIDE_MAX:
             raise invalid_field("size", f"each side has {SIDE_MIN} to {SIDE_MAX} pixels")
         return side
+
+    @field_validator("options")
+    @classmethod
+    def _options_are_few(cls, options: Options) -> Options:
+        return _few(options)
 
     @field_validator("candidates")
     @classmethod
@@ -172,6 +187,70 @@ class FrameRequest(_Request):
         if self.character_ids is None:
             return self.characters
         return tuple(one for one in self.characters if one.name in self.character_ids)
+
+
+class Shot(_Request):
+    """One clip of a clip job: its first frame and how it goes on. Sizes in pixels."""
+
+    number: int
+    picture: ArtifactId
+    prompt: str
+    width: int
+    height: int
+    title: str = ""
+
+
+class ClipRequest(_Request):
+    """Make clips that begin with given pictures: one, or one for each panel of a storyboard."""
+
+    shots: tuple[Shot, ...]
+    seconds: float = 3.0
+    fps: int = 16
+    provider: BackendName = AUTO
+    seed: int = 0
+    options: Options = {}
+    job_id: JobId | None = None
+    """The job whose pictures they begin with."""
+
+    @field_validator("shots")
+    @classmethod
+    def _shots_in_range(cls, shots: tuple[Shot, ...]) -> tuple[Shot, ...]:
+        if not 1 <= len(shots) <= PANELS_MAX:
+            raise invalid_field("panels", f"1 to {PANELS_MAX} first frames are possible")
+        for shot in shots:
+            _refuse_controls(shot.prompt, "prompt")
+            if len(shot.prompt) > PROMPT_MAX_CHARS:
+                raise invalid_field("prompt", f"at most {PROMPT_MAX_CHARS:,} characters")
+        return shots
+
+    @field_validator("seconds")
+    @classmethod
+    def _seconds_in_range(cls, seconds: float) -> float:
+        if not SECONDS_MIN <= seconds <= SECONDS_MAX:
+            raise invalid_field("seconds", f"{SECONDS_MIN:g} to {SECONDS_MAX:g} are possible")
+        return seconds
+
+    @field_validator("fps")
+    @classmethod
+    def _fps_in_range(cls, fps: int) -> int:
+        if not FPS_MIN <= fps <= FPS_MAX:
+            raise invalid_field("fps", f"{FPS_MIN} to {FPS_MAX} frames a second are possible")
+        return fps
+
+    @field_validator("options")
+    @classmethod
+    def _options_are_few(cls, options: Options) -> Options:
+        return _few(options)
+
+
+def _few(options: Options) -> Options:
+    if len(options) > OPTIONS_MAX:
+        raise invalid_field("options", f"at most {OPTIONS_MAX} are possible")
+    for name, value in options.items():
+        _refuse_controls(f"{name}{value}", "options")
+        if len(f"{name}{value}") > PROMPT_MAX_CHARS:
+            raise invalid_field("options", f"{name[:40]!r} is too long")
+    return options
 
 
 def _told_apart(cast: tuple[Character, ...]) -> tuple[Character, ...]:
@@ -229,6 +308,15 @@ def parse_frame(data: dict[str, Any]) -> FrameRequest:
         RequestRejected: naming the field, what is wrong with it and what is allowed.
     """
     return _parse(FrameRequest, data)
+
+
+def parse_clip(data: dict[str, Any]) -> ClipRequest:
+    """Build a request from plain JSON values.
+
+    Raises:
+        RequestRejected: naming the field, what is wrong with it and what is allowed.
+    """
+    return _parse(ClipRequest, data)
 
 
 def _parse(kind: type[R], data: dict[str, Any]) -> R:

@@ -9,6 +9,7 @@ class JobKind(StrEnum):
     STORYBOARD = "storyboard"
     PANEL = "panel"
     FRAME = "frame"
+    CLIP = "clip"
 
 
 class StepKind(StrEnum):
@@ -18,10 +19,11 @@ class StepKind(StrEnum):
     PANEL = "panel"
     DRAFT = "draft"
     FRAME = "frame"
+    CLIP = "clip"
 
     @property
     def draws(self) -> bool:
-        """Whether the step makes a picture."""
+        """Whether the step makes a picture or a clip."""
         return self is not StepKind.SCENES
 
 
@@ -33,6 +35,7 @@ class Stage(StrEnum):
     REGENERATING = "REGENERATING"
     DRAFTING = "DRAFTING"
     APPROVAL = "APPROVAL"
+    CLIP_GENERATION = "CLIP_GENERATION"
 
 
 class Lane(StrEnum):

@@ -7,8 +7,10 @@ from typing import Any, Generic, TypeVar
 from komadori.domain.backends import BackendFacts, Price
 from komadori.domain.ids import ArtifactId, JobId, StepId
 from komadori.domain.making import Making, Span
+from komadori.domain.servers import ServerReport
 from komadori.domain.states import JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.story import Line, Scene, Shot
+from komadori.domain.workflows import Field
 
 T = TypeVar("T")
 
@@ -19,6 +21,17 @@ class Problem:
 
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipFacts:
+    """A clip as it came. Sizes in pixels."""
+
+    media_type: str
+    seconds: float
+    frames: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +58,10 @@ class StepView:
     """How the picture is or was made; None: nobody has said yet."""
     picture: ArtifactId | None
     """The picture that it has made."""
+    preview: int = 0
+    """Grows with each preview of what is being made; 0: there is none."""
+    clip: ClipFacts | None = None
+    """For a clip that is there: what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +139,8 @@ class JobView:
     """Its pictures in order, in lists too; none before the scenes are known."""
     steps: tuple[StepView, ...]
     panels: tuple[PanelView, ...]
+    servers: tuple[ServerReport, ...] = ()
+    """While it waits for a ComfyUI server: how those stand. In lists it is left out (empty)."""
     sequence: int
     """Grows with every change of the job."""
 
@@ -171,6 +190,12 @@ class BackendView:
     rest_reason: str
     typical_s: float | None
     """Median seconds of its newest pictures."""
+    absence: str = ""
+    """For a ComfyUI: why a job would have to wait now; "" when a server is there."""
+    fields: tuple[Field, ...] = ()
+    """For a ComfyUI: the form of the workflow's options."""
+    servers: tuple[str, ...] = ()
+    """For a ComfyUI: the servers that can run the workflow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from komadori.domain.calls import Calls
 from komadori.domain.files import StoredFile
-from komadori.domain.ids import ArtifactId, JobId
+from komadori.domain.ids import ArtifactId, JobId, StepId
 from komadori.domain.job import Job, Step
 from komadori.domain.making import Making
 from komadori.domain.states import Lane, Stage, StepKind
@@ -85,6 +85,22 @@ class FileStore(Protocol):
             RequestRejected: the bytes are not a picture we take; the message says why.
         """
 
+    def put_clip(self, data: bytes) -> StoredFile:
+        """Check and keep a clip (MP4, or animated WebP) as it is, with a still as its thumbnail.
+
+        Raises:
+            RequestRejected: the bytes are not a clip that can be played; the message says why.
+        """
+
+    def put_preview(self, step_id: StepId, picture: bytes) -> None:
+        """Keep what is there of a step's result so far, in the place of what was kept before."""
+
+    def preview_path(self, step_id: StepId) -> Path:
+        """Return where a step's preview lies, if there is one."""
+
+    def remove_preview(self, step_id: StepId) -> None:
+        """Forget a step's preview; none there is fine."""
+
     def read(self, artifact_id: ArtifactId) -> bytes:
         """Return the whole file. Raises FileNotFoundError when it is gone."""
 
@@ -128,6 +144,19 @@ class StepContext(Protocol):
 
     def describe(self, making: Making) -> None:
         """Tell how the picture is made; a later word replaces an earlier one. Cheap."""
+
+    def preview(self, picture: bytes) -> None:
+        """Show what is there of the result so far (JPEG, PNG or WebP). Cheap; may be dropped."""
+
+    def alive(self) -> None:
+        """Tell that the work goes on where nobody can know how long it takes.
+
+        The step's time limits begin anew. Only for work whose silence is noticed by another watch.
+        """
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether a stopped step is not to go on later: what it began elsewhere may be ended."""
 
 
 class RunStep(Protocol):

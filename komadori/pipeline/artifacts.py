@@ -12,9 +12,10 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from komadori.domain.files import StoredFile
-from komadori.domain.ids import ArtifactId, new_id
+from komadori.domain.ids import ArtifactId, StepId, new_id
 from komadori.domain.requests import SIDE_MAX
 from komadori.errors import RequestRejected
+from komadori.pipeline.clip_files import opened_clip
 from komadori.pipeline.plain_pixels import LYING, eight_bit, turn_of, upright
 
 PIXELS_MAX = 50_000_000
@@ -26,6 +27,8 @@ SIDE_LEAST = 16
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _REFERENCE = "reference"
 """The ending of pictures that are kept as they were uploaded, of whatever format."""
+_CLIP = "clip"
+"""The ending of clips, which are kept as they came."""
 _KEPT_AS_THEY_ARE = {
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",
@@ -103,13 +106,46 @@ class LocalFiles:
         if thumbnail:
             return self._place(artifact_id, "thumb.webp")
         picture = self._place(artifact_id, "webp")
-        reference = self._place(artifact_id, _REFERENCE)
-        return reference if not picture.exists() and reference.exists() else picture
+        if picture.exists():
+            return picture
+        others = (self._place(artifact_id, ending) for ending in (_REFERENCE, _CLIP))
+        return next((other for other in others if other.exists()), picture)
 
-    def _place(self, artifact_id: ArtifactId, ending: str) -> Path:
+    def _place(self, artifact_id: ArtifactId | StepId, ending: str) -> Path:
         if not _ID.fullmatch(artifact_id):  # an id never becomes a path of somebody's choice
             raise FileNotFoundError(artifact_id)
         return self._folder / artifact_id[:2] / f"{artifact_id}.{ending}"
+
+    def put_clip(self, data: bytes) -> StoredFile:
+        """Check and keep a clip byte for byte, with a still as its thumbnail.
+
+        Raises:
+            RequestRejected: the bytes are not a clip that can be played; the message says why.
+        """
+        clip = opened_clip(data)
+        artifact_id = ArtifactId(new_id())
+        self._write(self._place(artifact_id, _CLIP), data)
+        self._write(self.path(artifact_id, thumbnail=True), _as_webp(clip.still, THUMBNAIL)[1])
+        return StoredFile(
+            id=artifact_id,
+            media_type=clip.media_type,
+            size_bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            width=clip.still.width,
+            height=clip.still.height,
+        )
+
+    def put_preview(self, step_id: StepId, picture: bytes) -> None:
+        """Keep what is there of a step's result so far."""
+        self._write(self.preview_path(step_id), picture)
+
+    def preview_path(self, step_id: StepId) -> Path:
+        """Return where a step's preview lies, if there is one."""
+        return self._place(step_id, "preview")
+
+    def remove_preview(self, step_id: StepId) -> None:
+        """Forget a step's preview; none there is fine."""
+        self.preview_path(step_id).unlink(missing_ok=True)
 
     def remove(self, artifact_id: ArtifactId) -> None:
         """Forget the file and its thumbnail; none there is fine."""

@@ -70,13 +70,19 @@ class Backends:
     def _found(self, name: str) -> ImageBackend | None:
         return next((one for one in self._backends if one.facts.name == name), None)
 
-    def choices(self, wanted: str) -> tuple[Choice, ...]:
+    def choices(self, wanted: str, expected: str = "") -> tuple[Choice, ...]:
         """Return whom to ask, in this order, for a provider's name or `auto`.
+
+        `expected`: whom `auto` meant when the job was submitted. If that is a ComfyUI, it stays:
+        a job does not change hands while its server is being started anew.
 
         Raises:
             BackendRefused: there is none of that name, or it is not ready.
         """
         if wanted == AUTO and self._default == AUTO:
+            waited_for = self._found(expected)
+            if waited_for is not None and waited_for.facts.kind == "comfy":
+                return (Choice(waited_for, "a ComfyUI was there when it was asked for"),)
             return self._automatic()
         first = self.named(self._default if wanted == AUTO else wanted)
         if not first.facts.is_ready:
@@ -93,7 +99,8 @@ class Backends:
         )
 
     def _automatic(self) -> tuple[Choice, ...]:
-        ready = auto_order(self.facts)
+        # Whether a ComfyUI answers was seen when the job was submitted.
+        ready = auto_order([facts for facts in self.facts if facts.kind != "comfy"])
         why = "the first one that is ready"
         if [facts.kind for facts in ready] == ["sketch"]:
             why = "no other provider is ready"

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from komadori.backends.images.protocol import ImageBackend, PictureOrder, ReferenceRole
 from komadori.domain.backends import BackendFacts
@@ -17,6 +17,7 @@ from komadori.domain.calls import CallState, Intent, OpenCall
 from komadori.domain.files import StoredFile
 from komadori.domain.ids import JobId
 from komadori.domain.making import Making
+from komadori.domain.requests import Options
 from komadori.domain.story import Drawing
 from komadori.domain.work import NewArtifact, StepContext, StepResult
 from komadori.errors import (
@@ -50,6 +51,8 @@ class Task:
     drawing: Drawing
     provider: str
     is_draft: bool = False
+    options: Options = field(default_factory=dict)
+    """What the form of a ComfyUI workflow was filled in with."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -135,7 +138,7 @@ class Draw:
         """
         setbacks: list[BackendError] = []
         why = ""
-        for choice in self._backends.choices(task.provider):
+        for choice in self._backends.choices(task.provider, context.job.provider):
             facts = choice.backend.facts
             rest = await context.calls.rest(facts.name) if facts.is_remote else None
             if rest is not None:
@@ -167,7 +170,7 @@ class Draw:
         references = await self._prepare(sources, facts, context)
         band = size_band(*task.size, is_draft=task.is_draft)
         timeout = await self._timeout(choice.backend, context, band, len(references.sent))
-        making = _making(task, choice, references, timeout if facts.is_remote else None)
+        making = _making(task, choice, references, timeout if facts.is_remote and facts.has_time_limit else None)
         context.describe(making)
         context.report(0.0, facts.label)
         intent = Intent(
@@ -212,6 +215,7 @@ class Draw:
             width=task.drawing.width,
             height=task.drawing.height,
             is_draft=task.is_draft,
+            options=task.options,
         )
         try:
             data = await backend.draw(order, errand)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from komadori.domain.job import Job, Step
-from komadori.domain.requests import SEED_MAX, FrameRequest
+from komadori.domain.requests import SEED_MAX, ClipRequest, FrameRequest
 from komadori.domain.states import JobKind, Stage, StepKind, StepState
 from komadori.domain.story import Drawing, Storyboard, Style
 from komadori.domain.view import Problem
@@ -32,6 +32,8 @@ class Plans:
             return _redo(job) if not steps else Plan()
         if job.kind is JobKind.FRAME:
             return _frame(job, steps)
+        if job.kind is JobKind.CLIP:
+            return _clips(job) if not steps else Plan()
         return self._storyboard(job, steps)
 
     def _storyboard(self, job: Job, steps: Sequence[Step]) -> Plan:
@@ -94,6 +96,15 @@ def _frame(job: Job, steps: Sequence[Step]) -> Plan:
         kind=StepKind.FRAME, number=1, payload=drafts[0].payload, waits_for=WAITS_FOR_APPROVAL
     )
     return Plan(stage=Stage.APPROVAL, steps=(final,))
+
+
+def _clips(job: Job) -> Plan:
+    request = ClipRequest.model_validate(job.request)
+    steps = tuple(
+        NewStep(kind=StepKind.CLIP, number=shot.number, payload=shot.model_dump(mode="json"))
+        for shot in request.shots
+    )
+    return Plan(stage=Stage.CLIP_GENERATION, steps=steps)
 
 
 def _candidates(job: Job, request: FrameRequest, kind: StepKind) -> tuple[NewStep, ...]:

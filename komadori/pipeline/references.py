@@ -124,7 +124,7 @@ class Prepare:
         if not facts.is_remote:  # nothing is sent, but it, too, wants them upright and in RGB
             return _AT_HOME
         return Wanted(
-            limit_kb=self._max_kb,
+            limit_kb=facts.reference_max_kb or self._max_kb,
             media_types=facts.reference_types,
             keep_alpha=facts.takes_alpha,
         )

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from komadori.domain.states import StepKind
 from komadori.domain.work import StepContext, StepResult
+from komadori.pipeline.clips import MakeClip
 from komadori.pipeline.drawing import Draw
 from komadori.pipeline.frames import DrawFrame
 from komadori.pipeline.panels import DrawPanel
@@ -18,13 +19,14 @@ class _DoesStep(Protocol):
 class Pipeline:
     """Does steps; a RunStep."""
 
-    def __init__(self, draw: Draw) -> None:
+    def __init__(self, draw: Draw, clip: MakeClip) -> None:
         frame = DrawFrame(draw)
         self._doers: Mapping[StepKind, _DoesStep] = {
             StepKind.SCENES: MakeScenes(),
             StepKind.PANEL: DrawPanel(draw),
             StepKind.DRAFT: frame,
             StepKind.FRAME: frame,
+            StepKind.CLIP: clip,
         }
 
     async def __call__(self, context: StepContext) -> StepResult:

@@ -16,6 +16,7 @@ from komadori.domain.calls import CallId, CallState, Intent, OpenCall, Rest, Run
 from komadori.domain.files import StoredFile
 from komadori.domain.ids import new_id
 from komadori.domain.job import Step
+from komadori.domain.servers import Incident, ServerStanding, Verb
 from komadori.domain.states import JobState, StepState
 from komadori.errors import BackendBusy, LeaseLost
 from komadori.queue import schema
@@ -27,6 +28,13 @@ from komadori.queue.providers import (
     read_rest,
     rest_of,
     turn_s,
+)
+from komadori.queue.server_places import (
+    ask,
+    note_server_outcome,
+    read_last_incident,
+    read_standings,
+    take_place,
 )
 from komadori.queue.store import Store
 
@@ -100,6 +108,18 @@ class StepCalls:
         """Return why a provider is not to be asked now; None: it may be asked."""
         return await self._run(self._rest, provider)
 
+    async def servers(self, provider: str) -> Sequence[ServerStanding]:
+        """Return the ComfyUI servers as they stand, with how a provider does at each."""
+        return await self._run(self._servers, provider)
+
+    async def incident(self, server: str) -> Incident | None:
+        """Return what last happened to a server."""
+        return await self._run(self._read, read_last_incident, server)
+
+    async def ask_restart(self, server: str, reason: str) -> None:
+        """Ask a server's supervisor to start it anew."""
+        await self._run(ask, self._store, server, Verb.RESTART, "worker", reason)
+
     async def runs(self, provider: str, model: str) -> Sequence[Run]:
         """Return the newest runs of a model, newest first, at most 200."""
         return await self._run(self._read, _runs, provider, model)
@@ -110,7 +130,11 @@ class StepCalls:
 
     async def accepted(self, call: CallId, ticket: Mapping[str, Any]) -> None:
         """Store how the result is fetched."""
-        values = {"state": CallState.ACCEPTED.value, "ticket": dict(ticket)}
+        values = {
+            "state": CallState.ACCEPTED.value,
+            "ticket": dict(ticket),
+            "prompt_id": ticket.get("prompt_id"),
+        }
         await self._insist(self._change, call, values)
 
     async def answered(self, call: CallId, file: StoredFile, seconds: float | None) -> None:
@@ -132,11 +156,20 @@ class StepCalls:
         with self._store.read() as connection:
             return read_rest(connection, provider, self._store.now(connection))
 
+    def _servers(self, provider: str) -> Sequence[ServerStanding]:
+        with self._store.read() as connection:
+            return read_standings(connection, provider, self._store.now(connection))
+
     def _begin(self, intent: Intent) -> CallId:
         with self._store.write() as connection:
             self._require_step(connection)
-            provider = lock_provider(connection, intent.provider)
             now = self._store.now(connection)
+            if intent.server:
+                take_place(connection, intent.server, intent.at_once, now)
+                call = CallId(new_id())
+                connection.execute(insert(_table).values(**self._values(call, intent, now)))
+                return call
+            provider = lock_provider(connection, intent.provider)
             if rest := rest_of(connection, provider, now):
                 raise BackendBusy(rest.reason, retry_after_s=rest.seconds)
             _require_place(connection, intent)
@@ -175,6 +208,7 @@ class StepCalls:
             "is_paid": intent.is_paid,
             "price": intent.price.model_dump() if intent.price else None,
             "timeout_s": intent.timeout_s,
+            "server": intent.server or None,
             "state": CallState.SENDING.value,
             "started_at": now,
         }
@@ -198,7 +232,10 @@ class StepCalls:
             connection.execute(
                 update(_table).where(is_this).values(**values, state=state.value, ended_at=now)
             )
-            note_outcome(connection, row["provider"], state, now, rest_s)
+            if row["server"]:
+                note_server_outcome(connection, row["server"], state, now)
+            else:
+                note_outcome(connection, row["provider"], state, now, rest_s)
 
 
 def _took(row: RowMapping, state: CallState, now: float) -> float | None:

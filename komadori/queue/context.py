@@ -9,6 +9,10 @@ from komadori.domain.job import Job, Step
 from komadori.domain.making import Making, Span
 from komadori.domain.work import FileStore
 
+PREVIEW_S = 1.0
+ALIVE_S = 2.0
+"""Oftener than this nothing is gained by it."""
+
 
 class WorkerContext:
     """A StepContext: reports go to the heart, spans are kept for the attempt's row."""
@@ -22,6 +26,9 @@ class WorkerContext:
         calls: Calls,
         report: Callable[[float, str], None],
         describe: Callable[[Making], None],
+        preview: Callable[[bytes], None],
+        alive: Callable[[], None],
+        why_stopped: Callable[[], str | None],
     ) -> None:
         self.job = job
         self.step = step
@@ -30,6 +37,10 @@ class WorkerContext:
         self.making: Making | None = None
         self._report = report
         self._describe = describe
+        self._preview = preview
+        self._alive = alive
+        self._why_stopped = why_stopped
+        self._shown_at = self._alive_at = 0.0
         self._began = time.perf_counter()
         self._spans: list[Span] = []
 
@@ -46,6 +57,25 @@ class WorkerContext:
         """Tell how the picture is made."""
         self.making = making
         self._describe(making)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether a stopped step is not to go on later."""
+        return self._why_stopped() == "cancelled"
+
+    def preview(self, picture: bytes) -> None:
+        """Show what is there of the result so far; at most one a second is kept."""
+        now = time.monotonic()
+        if now - self._shown_at >= PREVIEW_S:
+            self._shown_at = now
+            self._preview(picture)
+
+    def alive(self) -> None:
+        """Tell that the work goes on: its time limits begin anew."""
+        now = time.monotonic()
+        if now - self._alive_at >= ALIVE_S:
+            self._alive_at = now
+            self._alive()
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

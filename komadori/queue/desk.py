@@ -2,23 +2,27 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from komadori.domain.backends import AUTO, auto_order
+from komadori.domain.backends import AUTO, BackendFacts, auto_order
 from komadori.domain.ids import ArtifactId, JobId, SessionId, new_id
-from komadori.domain.requests import SEED_MAX
-from komadori.domain.states import JobState
+from komadori.domain.requests import SEED_MAX, Options
+from komadori.domain.states import JobKind, JobState
 from komadori.domain.story import Character
 from komadori.domain.work import PlanJob
+from komadori.domain.workflows import check_options
 from komadori.errors import NotFound, RequestRejected, invalid_field
 from komadori.queue import schema
 from komadori.queue.open_job import OpenJob
 from komadori.queue.providers import read_facts
+from komadori.queue.server_facts import fields_of
+from komadori.queue.server_waits import read_reports
 from komadori.queue.store import Store
 
+Makes = Literal["picture", "clip"]
 AWAITING_APPROVAL = "approval"
 """The problem code of a final picture that is parked until its draft is approved."""
 KEY_MAX_CHARS = 200
@@ -74,7 +78,7 @@ class Desk:
                 id=job_id,
                 session_id=session,
                 state=state,
-                provider=expected_provider(connection, values["request"].get("provider", AUTO)),
+                provider=_drawn_by(connection, values),
                 created_at=now,
             )
         )
@@ -99,6 +103,11 @@ class Desk:
         if job is None or job.row["session_id"] != session:
             raise NotFound("job", job_id)
         return job
+
+
+def _drawn_by(connection: Connection, values: Mapping[str, Any]) -> str:
+    makes: Makes = "clip" if values["kind"] == JobKind.CLIP.value else "picture"
+    return expected_provider(connection, values["request"].get("provider", AUTO), makes)
 
 
 def title_of(text: str) -> str:
@@ -142,14 +151,17 @@ def own_pictures(
             )
 
 
-def require_provider(connection: Connection, name: str) -> None:
+def require_provider(connection: Connection, name: str, makes: Makes = "picture") -> None:
     """Refuse a provider that the workers do not know, or that is not ready.
 
     Before the first worker has told of them, nothing is known: then the worker will say it.
     """
-    known = {facts.name: facts for facts in read_facts(connection)}
-    name = expected_provider(connection, name)
-    if not name or not known:
+    everyone = read_facts(connection)
+    known = {facts.name: facts for facts in everyone if facts.makes == makes}
+    if name == AUTO and makes == "clip" and everyone and not _expected(everyone, makes):
+        raise _no_clips(list(known.values()))
+    name = expected_provider(connection, name, makes)
+    if not name or not everyone:
         return
     if name not in known:
         raise RequestRejected(
@@ -167,11 +179,36 @@ def require_provider(connection: Connection, name: str) -> None:
         )
 
 
-def expected_provider(connection: Connection, name: str) -> str:
+def expected_provider(connection: Connection, name: str, makes: Makes = "picture") -> str:
     """Return who will draw, as far as can be told now; "" when nothing is known."""
-    if name != AUTO:
-        return name
-    return next((facts.name for facts in auto_order(read_facts(connection))), "")
+    return name if name != AUTO else _expected(read_facts(connection), makes)
+
+
+def _expected(known: Sequence[BackendFacts], makes: Makes) -> str:
+    if makes == "picture":
+        return next((facts.name for facts in auto_order(known)), "")
+    clips = [facts for facts in known if facts.makes == "clip" and facts.is_ready]
+    first = sorted(clips, key=lambda facts: not facts.is_automatic)
+    return first[0].name if first else ""
+
+
+def _no_clips(known: Sequence[BackendFacts]) -> RequestRejected:
+    why = "; ".join(f"{facts.label}: {facts.reason}" for facts in known) or "there is no workflow"
+    return RequestRejected(
+        f"No ComfyUI server can make clips now. {why}.", code="no_clips", reason=why
+    )
+
+
+def require_options(
+    connection: Connection, provider: str, options: Options, makes: Makes = "picture"
+) -> None:
+    """Refuse options that the form of a provider's workflow does not have, or not so."""
+    if not options:
+        return
+    name = expected_provider(connection, provider, makes)
+    if not name:
+        return
+    check_options(fields_of(name, read_reports(connection)), options)
 
 
 def _checked_key(key: str | None) -> str | None:
@@ -204,6 +241,10 @@ def _asked(request: Mapping[str, Any]) -> Any:
     """What somebody asked for, without what we added: ids of uploads, and the seed of a redo."""
     if "drawing" in request:
         return request["job_id"], request["panel"], request["drawing"]["modification"]
+    if "shots" in request:
+        shots = [(one["number"], one["prompt"]) for one in request["shots"]]
+        names = ("seconds", "fps", "provider", "options", "job_id")
+        return [request.get(name) for name in names], shots
     if "prompt" in request:
         ours = ("scene_reference", "characters")
         rest = {name: value for name, value in request.items() if name not in ours}

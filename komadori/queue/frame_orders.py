@@ -17,6 +17,7 @@ from komadori.queue.desk import (
     checked_seed,
     own_pictures,
     own_references,
+    require_options,
     require_provider,
     title_of,
 )
@@ -47,6 +48,7 @@ class FrameOrders:
             if request.scene_reference is not None:
                 own_pictures(connection, session, {request.scene_reference: "the scene"})
             require_provider(connection, request.provider)
+            require_options(connection, request.provider, request.options)
 
         return self._desk.submit(session, values, key, check)
 

@@ -38,6 +38,7 @@ class Heart(threading.Thread):
         self._on_end: Callable[[str], None] = log.debug
         self._progress: tuple[float, str] | None = None
         self._making: Making | None = None
+        self._shown = 0
         self._renew_at = 0.0
         self._look_at = 0.0
         self._give_back_at = math.inf
@@ -46,6 +47,7 @@ class Heart(threading.Thread):
         """Keep a step alive. `on_end` is called from this thread with "lost" or "cancelled"."""
         now = time.monotonic()
         self._progress = self._making = None
+        self._shown = 0
         self._on_end = on_end
         self._renew_at = now + self._ledger.limits.lease_s / 3
         self._look_at = now + CANCEL_LOOK_S
@@ -68,6 +70,10 @@ class Heart(threading.Thread):
     def describe(self, making: Making) -> None:
         """Leave word of how the picture is made; it goes with the next report."""
         self._making = making
+
+    def show(self) -> None:
+        """A new preview is there; it goes with the next report."""
+        self._shown += 1
 
     def run(self) -> None:
         """Beat while a step is held."""
@@ -97,7 +103,7 @@ class Heart(threading.Thread):
         if progress is not None or now >= self._renew_at:
             self._renew_at = now + self._ledger.limits.lease_s / 3
             making, self._making = (self._making, None) if progress else (None, self._making)
-            if not self._ledger.renew(claim, progress, making):
+            if not self._ledger.renew(claim, progress, making, self._shown):
                 self._tell(claim, "lost")
                 return
         if now >= self._look_at:

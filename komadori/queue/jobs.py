@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from komadori.domain.files import StoredFile
-from komadori.domain.ids import ArtifactId, JobId, SessionId
+from komadori.domain.ids import ArtifactId, JobId, SessionId, StepId
 from komadori.domain.states import JobKind, JobState, StepKind
 from komadori.domain.view import BackendView, JobView, ListPart, LogEntry, RunView, VersionView
 from komadori.domain.work import FileStore
 from komadori.errors import NotFound
 from komadori.queue import lookup
 from komadori.queue.artifact_rows import add_reference
+from komadori.queue.clip_orders import ClipOrders
 from komadori.queue.frame_orders import FrameOrders
 from komadori.queue.hub import Hub
 from komadori.queue.orders import Orders
@@ -43,6 +44,7 @@ class Jobs:
         self._store = store
         self._orders = orders
         self._frames = FrameOrders(orders.desk)
+        self._clips = ClipOrders(orders.desk)
         self._hub = hub
         self._files = files
         self._executor = executor
@@ -110,6 +112,34 @@ class Jobs:
         """
         job_id = await self._run(self._frames.submit, session, request, idempotency_key)
         return await self.get(session, job_id)
+
+    async def submit_clip(
+        self, session: SessionId, request: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> JobView:
+        """Store a clip job and ring for workers.
+
+        `request`: `first_frame` (an id that `add_reference` returned, or of any picture of the
+        session), or `job_id` of a storyboard or frame with `panels`, a list of numbers (None: all
+        that are drawn); `prompt` says how it moves; `seconds`, `fps`, `provider` (the workflow),
+        `seed`, `width`, `height` in pixels, `options` by the workflow's form.
+
+        Raises:
+            RequestRejected: naming the field, what is wrong with it and what is allowed.
+        """
+        job_id = await self._run(self._clips.submit, session, request, idempotency_key)
+        return await self.get(session, job_id)
+
+    async def preview_path(self, session: SessionId, step_id: StepId) -> Path:
+        """Return where the preview of a step of this session lies.
+
+        Raises:
+            NotFound: there is none.
+        """
+        await self._run(self._require_step, session, step_id)
+        path = self._files.preview_path(step_id)
+        if not path.is_file():
+            raise NotFound("file", step_id)
+        return path
 
     async def approve_draft(
         self, session: SessionId, job_id: JobId, draft: int | None = None
@@ -265,6 +295,10 @@ class Jobs:
         with self._store.read() as connection:
             lookup.require_job(connection, session, job_id)
             return read(connection, job_id, *args)
+
+    def _require_step(self, session: SessionId, step_id: StepId) -> None:
+        with self._store.read() as connection:
+            lookup.require_step(connection, session, step_id)
 
     def _read_backends(self) -> tuple[BackendView, ...]:
         with self._store.read() as connection:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from komadori.domain.ids import ArtifactId
 from komadori.domain.job import Job, Step
 from komadori.domain.making import Making, Span
-from komadori.domain.states import JobState, Lane, StepState
+from komadori.domain.states import JobState, Lane, StepKind, StepState
 from komadori.domain.view import Problem
 from komadori.domain.work import PlanJob, StepResult
 from komadori.errors import InvalidTransition, LeaseLost
@@ -82,8 +82,8 @@ _RUNNING_HERE = Statement("SELECT 1 FROM steps WHERE state = 'RUNNING' AND host 
 _TAKE = Statement(
     "UPDATE steps SET state = 'RUNNING', token = token + 1, attempt = attempt + 1, host = :host,"
     " pid = :pid, pid_started = :pid_started, lease_until = :lease_until, started_at = :now,"
-    " ended_at = NULL, not_before = NULL, progress = 0, message = '', error_code = NULL,"
-    " error = NULL, timings = NULL, making = NULL, seq = :seq"
+    " ended_at = NULL, not_before = NULL, progress = 0, preview = 0, message = '',"
+    " error_code = NULL, error = NULL, timings = NULL, making = NULL, seq = :seq"
     " WHERE id = :id AND state = 'QUEUED' AND token = :token"
 )
 _RENEW = Statement(
@@ -92,7 +92,7 @@ _RENEW = Statement(
 )
 _PROGRESS = Statement(
     "UPDATE steps SET lease_until = :lease_until, progress = :progress, message = :message,"
-    " seq = :seq WHERE id = :id AND token = :token AND state = 'RUNNING'"
+    " preview = :preview, seq = :seq WHERE id = :id AND token = :token AND state = 'RUNNING'"
 )
 _DESCRIBE = Statement(
     "UPDATE steps SET making = :making WHERE id = :id AND token = :token AND state = 'RUNNING'"
@@ -104,7 +104,8 @@ _END = Statement(
     " timings = :timings, making = COALESCE(:making, making), not_before = :not_before,"
     " failures = failures + :failed,"
     " deaths = deaths + :died, lease_until = NULL, ended_at = :ended_at, progress = :progress,"
-    " message = '', seq = :seq WHERE id = :id AND token = :token AND state = 'RUNNING'"
+    " message = '', preview = 0, seq = :seq"
+    " WHERE id = :id AND token = :token AND state = 'RUNNING'"
 )
 _ATTEMPT = Statement(
     "INSERT INTO attempts (step_id, attempt, job_id, kind, number, outcome, provider, error, host,"
@@ -227,7 +228,7 @@ class Ledger:
             if ending.result:
                 add_artifacts(job, claim.step, ending.result.artifacts, self.plan)
                 job.row["source"] = ending.result.data.get("source", job.row["source"])
-            if ending.making:
+            if ending.making and claim.step.kind is not StepKind.DRAFT:
                 job.row["provider"] = ending.making.provider
             before = job.row["steps_total"]
             job.settle(self.plan)
@@ -243,6 +244,7 @@ class Ledger:
         claim: Claim,
         progress: tuple[float, str] | None = None,
         making: Making | None = None,
+        previews: int = 0,
     ) -> bool:
         """Prolong the lease, and write what there is of progress. False: the step is lost."""
         with self.store.write() as connection:
@@ -257,7 +259,8 @@ class Ledger:
             job = OpenJob.lock(connection, claim.step.job_id, now)
             if job is None:
                 return False
-            values |= {"progress": progress[0], "message": progress[1], "seq": job.next_seq()}
+            values |= {"progress": progress[0], "message": progress[1], "preview": previews}
+            values["seq"] = job.next_seq()
             is_held = bool(_PROGRESS.run(connection, values).rowcount)
             if is_held and making is not None:
                 values = {"id": claim.step.id, "token": claim.token, "making": _plain(making)}

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, exists, func, select
 
-from komadori.domain.ids import ArtifactId, JobId, SessionId
+from komadori.domain.ids import ArtifactId, JobId, SessionId, StepId
 from komadori.domain.making import Span
 from komadori.domain.states import JobKind, JobState, StepKind
 from komadori.domain.view import Frame, JobView, ListPart, LogEntry, RunView, VersionView
@@ -189,6 +189,13 @@ def read_versions(connection: Connection, job_id: JobId, panel: int) -> tuple[Ve
         )
         for row in rows
     )
+
+
+def require_step(connection: Connection, session: SessionId, step_id: StepId) -> None:
+    """Raise NotFound unless the step is this session's."""
+    owned = select(_steps.c.id).where(_steps.c.id == step_id, _steps.c.session_id == session)
+    if connection.execute(owned).first() is None:
+        raise NotFound("file", step_id)
 
 
 def require_file(connection: Connection, session: SessionId, artifact_id: ArtifactId) -> None:

@@ -1,12 +1,10 @@
 """Brings the store to the newest shape, one process at a time."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from filelock import FileLock
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
@@ -24,7 +22,7 @@ def migrate(url: str) -> None:
             path = Path(database)
             path.parent.mkdir(parents=True, exist_ok=True)
             with (
-                _file_lock(path.with_suffix(".migrate.lock")),
+                FileLock(path.with_suffix(".migrate.lock")),
                 store.engine.connect() as connection,
             ):
                 _upgrade(connection)
@@ -42,10 +40,3 @@ def _upgrade(connection: Connection) -> None:
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     connection.commit()
-
-
-@contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -12,6 +12,8 @@ from komadori.domain.backends import BackendFacts, auto_order
 from komadori.domain.calls import CallState, Rest
 from komadori.domain.view import BackendView
 from komadori.queue import schema
+from komadori.queue.server_facts import able_servers, absence, fields_of, with_servers
+from komadori.queue.server_waits import read_reports
 from komadori.queue.store import Store
 
 CIRCUIT_AFTER = 5
@@ -56,14 +58,19 @@ def _publish(store: Store, known: Sequence[BackendFacts]) -> None:
 def read_facts(connection: Connection) -> tuple[BackendFacts, ...]:
     """Return all backends that the workers have told of, in the order in which they told."""
     query = select(_table.c.facts).where(_table.c.facts.is_not(None)).order_by(_table.c.place)
-    return tuple(BackendFacts.model_validate(row) for row in connection.execute(query).scalars())
+    told = [BackendFacts.model_validate(row) for row in connection.execute(query).scalars()]
+    if all(facts.kind != "comfy" for facts in told):
+        return tuple(told)
+    reports = read_reports(connection)
+    return tuple(with_servers(facts, reports) for facts in told)
 
 
 def read_backends(connection: Connection, now: float) -> tuple[BackendView, ...]:
     """Return all backends with how they do."""
     query = select(_table).where(_table.c.facts.is_not(None)).order_by(_table.c.place)
     rows = connection.execute(query).mappings().all()
-    known = {row["name"]: BackendFacts.model_validate(row["facts"]) for row in rows}
+    known = {facts.name: facts for facts in read_facts(connection)}
+    reports = read_reports(connection)
     first = next((facts.name for facts in auto_order(tuple(known.values()))), None)
     return tuple(
         BackendView(
@@ -72,6 +79,9 @@ def read_backends(connection: Connection, now: float) -> tuple[BackendView, ...]
             rests_until=row["rest_until"] if _is_resting(row, now) else None,
             rest_reason=row["rest_reason"] if _is_resting(row, now) else "",
             typical_s=_median(connection, row["name"]),
+            absence=absence(row["name"], reports),
+            fields=fields_of(row["name"], reports),
+            servers=tuple(one.name for one in able_servers(row["name"], reports)),
         )
         for row in rows
     )

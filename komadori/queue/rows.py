@@ -19,6 +19,7 @@ def job_of(row: Mapping[str, Any], request: Mapping[str, Any]) -> Job:
         request=request,
         state=JobState(row["state"]),
         stage=Stage(row["stage"]) if row["stage"] else None,
+        provider=row["provider"],
     )
 
 

@@ -114,6 +114,7 @@ steps = Table(
     Column("pid_started", Float(53)),
     Column("progress", Float(53), nullable=False, server_default=text("0")),
     Column("message", String(500), nullable=False, server_default=text("''")),
+    Column("preview", Integer, nullable=False, server_default=text("0")),
     Column("error_code", String(32)),
     Column("error", Text),
     Column("timings", JsonText),
@@ -184,6 +185,8 @@ calls = Table(
     Column("timeout_s", Float(53), nullable=False),
     Column("state", String(16), nullable=False),  # see CallState
     Column("ticket", JsonText),
+    Column("server", String(40)),  # which ComfyUI; none: no server of ours
+    Column("prompt_id", String(40)),
     Column("file", JsonText),
     Column("file_id", String(32)),
     Column("message", Text),
@@ -195,6 +198,8 @@ calls = Table(
     Index("ix_calls_runs", "provider", "model", "ended_at"),
     Index("ix_calls_file", "file_id"),
     Index("ix_calls_open", "provider", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ix_calls_at_server", "server", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ix_calls_by_server", "server", "ended_at"),
 )
 
 providers = Table(
@@ -206,6 +211,51 @@ providers = Table(
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("rest_until", Float(53)),
     Column("rest_reason", Text, nullable=False, server_default=text("''")),
+)
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("report", JsonText),  # none: a worker asked it, and no supervisor has told of it yet
+    Column("told_at", Float(53)),
+    Column("owner", String(200)),
+    Column("lease_until", Float(53)),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("rest_until", Float(53)),
+)
+
+server_samples = Table(
+    "server_samples",
+    metadata,
+    Column("server", String(40), primary_key=True),
+    Column("at", Float(53), primary_key=True),
+    Column("sample", JsonText, nullable=False),
+)
+
+server_incidents = Table(
+    "server_incidents",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("server", String(40), nullable=False),
+    Column("at", Float(53), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("incident", JsonText, nullable=False),
+    Column("recovered_at", Float(53)),
+    Index("ix_server_incidents", "server", "at"),
+)
+
+server_commands = Table(
+    "server_commands",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("server", String(40), nullable=False),
+    Column("verb", String(16), nullable=False),
+    Column("by", String(16), nullable=False),  # operator, worker, command line
+    Column("reason", String(500), nullable=False, server_default=text("''")),
+    Column("at", Float(53), nullable=False),
+    Column("taken_at", Float(53)),
+    Index("ix_server_commands", "server", "taken_at"),
 )
 
 events = Table(

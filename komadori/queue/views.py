@@ -10,13 +10,15 @@ from sqlalchemy import Connection, RowMapping, select
 from komadori.domain.backends import Price, total_price
 from komadori.domain.ids import ArtifactId, JobId
 from komadori.domain.making import Making, Span
+from komadori.domain.servers import ServerReport
 from komadori.domain.states import FINAL_JOB_STATES, JobKind, JobState, Stage, StepKind, StepState
 from komadori.domain.story import Panel
-from komadori.domain.view import Frame, JobView, PanelView, Problem, StepView
+from komadori.domain.view import ClipFacts, Frame, JobView, PanelView, Problem, StepView
 from komadori.domain.work import panel_slot, slot_of
 from komadori.queue import schema
 from komadori.queue.calls import unanswered_cost
 from komadori.queue.forecast import Forecast
+from komadori.queue.server_waits import AWAY, read_reports
 
 _FINAL = tuple(state.value for state in FINAL_JOB_STATES)
 
@@ -33,6 +35,7 @@ class JobFold:
         self._panels: dict[str, Panel] = {}
         self._redos: dict[int, JobId] = {}
         self._cost_unknown: tuple[Price, ...] = ()
+        self._servers: tuple[ServerReport, ...] = ()
 
     def refresh(self, connection: Connection) -> bool:
         """Read what has changed; False: there is no such job."""
@@ -46,6 +49,8 @@ class JobFold:
         self._cost_unknown = unanswered_cost(connection, self.job_id)
         if job["kind"] == JobKind.STORYBOARD:
             self._redos = _open_redos(connection, self.job_id)
+        is_waiting = any(row["error_code"] == AWAY for row in self._steps.values())
+        self._servers = read_reports(connection) if is_waiting else ()
         self.job = job
         self._sequence = job["seq"]
         return True
@@ -77,6 +82,7 @@ class JobFold:
             done=_done(steps),
             planned=max(len(steps), job["steps_planned"]),
             forecast=forecast,
+            servers=self._servers,
         )
 
     def _versions(self) -> tuple[Counter[str], dict[str, RowMapping]]:
@@ -141,6 +147,7 @@ def _job_view(
     done: float,
     planned: int,
     forecast: Forecast,
+    servers: tuple[ServerReport, ...] = (),
 ) -> JobView:
     """`planned`: the steps that will be. Before the scenes are known a storyboard has one step,
     and would otherwise jump to 100 %."""
@@ -173,6 +180,7 @@ def _job_view(
         frames=frames,
         steps=steps,
         panels=panels,
+        servers=servers,
         sequence=job["seq"],
     )
 
@@ -215,7 +223,14 @@ def _step_view(row: RowMapping, making: Making | None) -> StepView:
         spans=spans_of(row["timings"]),
         making=making,
         picture=_drawn(row),
+        preview=row["preview"],
+        clip=_clip(row),
     )
+
+
+def _clip(row: RowMapping) -> ClipFacts | None:
+    facts = (row["result"] or {}).get("clip")
+    return ClipFacts(**facts) if facts else None
 
 
 def spans_of(timings: Any) -> tuple[Span, ...]:

@@ -5,7 +5,7 @@ import faulthandler
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from komadori.domain.states import Lane
 from komadori.domain.view import Problem
 from komadori.domain.work import FileStore, RunStep, StepResult
 from komadori.errors import (
+    BackendAway,
     BackendBusy,
     BackendDown,
     BackendRefused,
@@ -29,17 +30,24 @@ from komadori.queue.calls import StepCalls
 from komadori.queue.context import WorkerContext
 from komadori.queue.heart import Heart
 from komadori.queue.ledger import Claim, Ending, Ledger
+from komadori.queue.server_waits import AWAY
 
 log = logging.getLogger(__name__)
 
-_OUTCOMES: dict[type[BaseException], str] = {BackendBusy: "waited", OutcomeUnknown: "unknown"}
+_OUTCOMES: dict[type[BaseException], str] = {
+    BackendBusy: "waited",
+    BackendAway: "waited",
+    OutcomeUnknown: "unknown",
+}
 _CODES: dict[type[BaseException], str] = {
     BackendRefused: "refused",
     BackendBusy: "provider_busy",
+    BackendAway: AWAY,
     BackendDown: "provider_down",
     NotFetchedYet: "not_fetched",
     OutcomeUnknown: "unknown_outcome",
 }
+_WAITS = (BackendBusy, BackendAway)
 _AGAIN_S = 0.5
 _ARM_EVERY_S = 0.5
 
@@ -72,6 +80,7 @@ class StepWorker:
         # One loop for all steps: asyncio.run would make one for each and meddle with SIGINT.
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[StepResult] | None = None
+        self._limit: asyncio.Timeout | None = None
         self._armed_at = -math.inf
         self._why: str | None = None
         """Why the running step is being stopped: "released", "cancelled" or "lost"."""
@@ -132,7 +141,8 @@ class StepWorker:
             )
         finally:
             self._heart.let_go()
-            self._task = None
+            self._task = self._limit = None
+            self._files.remove_preview(claim.step.id)
             _tell_stages(context.spans)
 
     def _context(self, claim: Claim) -> WorkerContext:
@@ -143,14 +153,30 @@ class StepWorker:
             calls=StepCalls(self.ledger.store, self._book, claim.step, token=claim.token),
             report=self._heart.report,
             describe=self._heart.describe,
+            preview=lambda picture: self._show(claim, picture),
+            alive=self._begin_limits_anew,
+            why_stopped=lambda: self._why,
         )
+
+    def _show(self, claim: Claim, picture: bytes) -> None:
+        try:
+            self._files.put_preview(claim.step.id, picture)
+        except OSError as exc:  # a full disk: the picture itself will say it
+            log.warning("preview not kept: reason=%s", exc)
+        else:
+            self._heart.show()
+
+    def _begin_limits_anew(self) -> None:
+        if self._limit is not None:
+            self._limit.reschedule(self._loop.time() + self._limits.soft_s)
+            self._arm()
 
     async def _limited(self, context: WorkerContext) -> StepResult:
         self._task = asyncio.current_task()
         if self.is_stopping:  # the signal came before there was a task to cancel
             self._why = "released"
             raise asyncio.CancelledError
-        async with asyncio.timeout(self._limits.soft_s):
+        async with asyncio.timeout(self._limits.soft_s) as self._limit:
             return await self._run_step(context)
 
     def _stop_step(self, why: str) -> None:
@@ -171,13 +197,13 @@ class StepWorker:
         return Ending(outcome=self._why or "released", spans=context.spans, making=context.making)
 
     def _failed(self, exc: BaseException, spans: Sequence[Span], making: Making | None) -> Ending:
-        outcome = _OUTCOMES.get(type(exc), "failed")
+        outcome = _of_kind(_OUTCOMES, exc, "failed")
         log.warning("step %s: reason=%r", outcome, exc, exc_info=not isinstance(exc, KomadoriError))
         return Ending(
             outcome=outcome,
             problem=self._problem(exc),
             may_retry=not isinstance(exc, BackendRefused),
-            retry_after_s=exc.retry_after_s if isinstance(exc, BackendBusy) else None,
+            retry_after_s=exc.retry_after_s if isinstance(exc, _WAITS) else None,
             spans=spans,
             making=making,
         )
@@ -187,7 +213,7 @@ class StepWorker:
             message = f"It was stopped after {self._limits.soft_s:g} s without an end."
             return Problem(code="time_limit", message=message)
         if isinstance(exc, KomadoriError):
-            return Problem(code=_CODES.get(type(exc), "failed"), message=str(exc))
+            return Problem(code=_of_kind(_CODES, exc, "failed"), message=str(exc))
         # The text of a foreign error may hold paths or secrets: the log has it.
         message = f"Something went wrong inside ({type(exc).__name__}); the log tells more."
         return Problem(code="internal", message=message)
@@ -235,6 +261,11 @@ class StepWorker:
         for artifact in ending.result.artifacts if ending.result else ():
             if not self.ledger.keeps(artifact.file.id):
                 self._files.remove(artifact.file.id)
+
+
+def _of_kind(table: Mapping[type[BaseException], str], exc: BaseException, otherwise: str) -> str:
+    """Return what a table says of an error's class, or of the nearest class above it."""
+    return next((table[kind] for kind in type(exc).__mro__ if kind in table), otherwise)
 
 
 def _tell_stages(spans: Sequence[Span]) -> None:

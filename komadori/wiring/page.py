@@ -8,6 +8,7 @@ from komadori.domain.work import PlanJob
 from komadori.queue.broker import open_broker
 from komadori.queue.calls import paid_under_way
 from komadori.queue.changes import open_changes
+from komadori.queue.health import Health
 from komadori.queue.hub import Hub
 from komadori.queue.jobs import Jobs
 from komadori.queue.ledger import this_host
@@ -26,6 +27,7 @@ class PageSide:
 
     jobs: Jobs
     sessions: Sessions
+    health: Health
 
 
 def paid_requests(settings: Settings) -> int:
@@ -48,4 +50,4 @@ def open_page_side(settings: Settings, plan: PlanJob) -> PageSide:
     broker = open_broker(Lane.IMAGE, data_dir=settings.data_dir, redis_url=settings.redis_url)
     orders = Orders(store, plan, ringer(broker, settings))
     jobs = Jobs(store=store, orders=orders, hub=hub, files=open_files(settings), executor=executor)
-    return PageSide(jobs, Sessions(store, executor))
+    return PageSide(jobs, Sessions(store, executor), Health(store, executor))

@@ -6,12 +6,15 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from komadori.backends.comfy.backends import ComfyClips, ComfyImages
+from komadori.backends.comfy.folder import Found, load_workflows
 from komadori.backends.images.http_api import HttpImages, load_providers
 from komadori.backends.images.sketch import SketchBackend
 from komadori.domain.backends import BackendFacts
 from komadori.domain.states import Lane
 from komadori.domain.work import PlanJob, RunStep
 from komadori.pipeline.choices import Backends
+from komadori.pipeline.clips import MakeClip, is_whole_clip
 from komadori.pipeline.compress import Compressor
 from komadori.pipeline.drawing import Draw
 from komadori.pipeline.references import Prepare
@@ -29,10 +32,19 @@ from komadori.queue.worker import StepWorker, TimeLimits
 from komadori.settings import Settings
 from komadori.wiring.parts import open_files, ringer
 
+_CLIP_MAX_MB = 512.0
 log = logging.getLogger(__name__)
 
 
-def make_backends(settings: Settings) -> Backends:
+def find_workflows(settings: Settings) -> Found:
+    """Return the ComfyUI workflows of the folder."""
+    workflows = load_workflows(settings.workflows_dir)
+    for fault in workflows.faults.values():
+        log.error("workflow left out: %s", fault)
+    return workflows
+
+
+def make_backends(settings: Settings, workflows: Found) -> Backends:
     """Return all image backends. Their keys are read from the environment when they are used."""
     image = settings.defaults.image
     found = load_providers(settings.providers_dir)
@@ -47,15 +59,41 @@ def make_backends(settings: Settings) -> Backends:
         )
         for spec in found.specs
     ]
-    return Backends([*providers, SketchBackend()], image.provider, faults=found.faults)
+    comfy = [
+        ComfyImages(
+            workflow,
+            max_mb=image.download_max_mb,
+            silent_limit_s=settings.comfyui.silent_limit_s,
+        )
+        for workflow in workflows.workflows
+        if workflow.kind == "image"
+    ]
+    faults = {**found.faults, **workflows.faults}
+    return Backends([*comfy, *providers, SketchBackend()], image.provider, faults=faults)
 
 
-def make_pipeline(settings: Settings, backends: Backends) -> RunStep:
+def make_clip_backends(settings: Settings, workflows: Found) -> Sequence[ComfyClips]:
+    """Return the workflows that make clips."""
+    return [
+        ComfyClips(
+            workflow,
+            max_mb=_CLIP_MAX_MB,
+            silent_limit_s=settings.comfyui.silent_limit_s,
+            is_whole=is_whole_clip,
+        )
+        for workflow in workflows.workflows
+        if workflow.kind == "clip"
+    ]
+
+
+def make_pipeline(
+    settings: Settings, backends: Backends, clip_backends: Sequence[ComfyClips]
+) -> RunStep:
     """Return what does the steps."""
     image = settings.defaults.image
     compressor = Compressor(settings.data_dir / "cache" / "references")
     prepare = Prepare(compressor, max_kb=image.reference_max_kb)
-    return Pipeline(Draw(backends, prepare, timeout_s=image.timeout))
+    return Pipeline(Draw(backends, prepare, timeout_s=image.timeout), MakeClip(clip_backends))
 
 
 def open_lane(

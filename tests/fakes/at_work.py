@@ -20,6 +20,9 @@ class AtWork:
         self.calls = StepCalls(store, executor, claim.step, token=claim.token)
         self.told: list[tuple[float, str]] = []
         self.makings: list[Making] = []
+        self.previews: list[bytes] = []
+        self.signs_of_life = 0
+        self.why_stopped: str | None = None
         self.context = WorkerContext(
             claim.job,
             claim.step,
@@ -27,7 +30,13 @@ class AtWork:
             calls=self.calls,
             report=lambda fraction, message: self.told.append((fraction, message)),
             describe=self.makings.append,
+            preview=self.previews.append,
+            alive=self._lives,
+            why_stopped=lambda: self.why_stopped,
         )
+
+    def _lives(self) -> None:
+        self.signs_of_life += 1
 
     @property
     def stages(self) -> list[str]:

@@ -16,12 +16,18 @@ def some(*more: ImageBackend, default: str = "auto") -> Backends:
     return Backends([Painter("openai"), Painter("gemini"), *more, Sketcher()], default)
 
 
-def test_auto_asks_a_comfyui_first_then_the_providers_in_their_order() -> None:
-    comfy = Painter("comfy", kind="comfy")
+def test_auto_means_the_comfyui_that_was_there_when_it_was_asked_for_and_no_other() -> None:
+    backends = some(Painter("comfyui-ink", kind="comfy"))
 
-    names = [name for name, _ in chosen(some(comfy))]
+    (choice,) = backends.choices("auto", "comfyui-ink")
 
-    assert names == ["comfy", "openai", "gemini"]
+    assert choice.backend.facts.name == "comfyui-ink"
+
+
+def test_auto_takes_no_comfyui_that_came_later() -> None:
+    names = [name for name, _ in chosen(some(Painter("comfyui-ink", kind="comfy")))]
+
+    assert names == ["openai", "gemini"]
 
 
 def test_auto_says_that_it_took_the_first_one_that_is_ready() -> None:

@@ -1,12 +1,14 @@
 """The one protocol of everything that can draw a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from komadori.domain.backends import BackendFacts
+from komadori.domain.requests import Options
+from komadori.domain.servers import Incident, ServerStanding
 from komadori.domain.story import Drawing
 
 
@@ -42,6 +44,8 @@ class PictureOrder:
     width: int
     height: int
     is_draft: bool = False
+    options: Options = field(default_factory=dict)
+    """What the form of a ComfyUI workflow was filled in with."""
 
 
 class Errand(Protocol):
@@ -64,8 +68,10 @@ class Errand(Protocol):
     def span(self, stage: str, began: float, ended: float) -> None:
         """Note a part that was timed by somebody else, in seconds of `time.perf_counter`."""
 
-    async def sending(self) -> None:
+    async def sending(self, server: str = "", at_once: int = 0) -> None:
         """Say that the request goes out now. When this returns, the intent is stored.
+
+        `server`: to which of our ComfyUI servers, and how many prompts that may have of us.
 
         Raises:
             BackendBusy: it must not go out now; the error says when.
@@ -74,6 +80,34 @@ class Errand(Protocol):
 
     async def accepted(self, ticket: Mapping[str, Any]) -> None:
         """Store how the result is fetched (a task's id, a result's address) before fetching it."""
+
+    async def servers(self) -> Sequence[ServerStanding]:
+        """Return our ComfyUI servers as they stand now."""
+
+    async def ask_restart(self, server: str, reason: str) -> None:
+        """Ask a server's supervisor to start it anew."""
+
+    async def incident(self, server: str) -> Incident | None:
+        """Return what last happened to a server."""
+
+    async def given_up(self, message: str, *, is_fault: bool = False) -> None:
+        """Close what was begun: nothing will come of it. Another request may go out after this.
+
+        `is_fault`: whether the server failed with it.
+        """
+
+    def preview(self, picture: bytes) -> None:
+        """Show what is there of the result so far."""
+
+    def alive(self) -> None:
+        """Tell that it goes on, where nobody can know how long it takes."""
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether a stopped errand is not to go on later: what it began may be ended."""
+
+    def took(self, seconds: float) -> None:
+        """Tell how long the work itself took, without waiting for others' work."""
 
 
 class ImageBackend(Protocol):
@@ -89,6 +123,7 @@ class ImageBackend(Protocol):
         Raises:
             BackendRefused: it will refuse this order again; the message is what it said.
             BackendBusy: it asks to be left alone for some seconds. Nothing was made.
+            BackendAway: it is being brought back; what it was given is looked for when it is.
             BackendDown: it did not take the request, for certain. Nothing was made.
             OutcomeUnknown: the request went out, and what came of it is not known.
         """

@@ -1,0 +1,51 @@
+"""Why a prompt cannot be sent or fetched now, as the error that its step is parked with."""
+
+from collections.abc import Collection, Sequence
+
+from komadori.backends.comfy import pool
+from komadori.backends.comfy.errors import ServerFault
+from komadori.backends.comfy.workflow import Workflow
+from komadori.domain.servers import ServerReport, ServerStanding, away_sentence
+from komadori.errors import BackendAway, BackendBusy, BackendDown, BackendError, BackendRefused
+
+_SOON_S, _COMING_S, _GONE_S = 2.0, 20.0, 300.0
+"""When it is looked again by itself. A supervisor that sees the server come wakes who waits."""
+_ROOM_S = 2.0
+
+
+def nowhere(
+    standings: Sequence[ServerStanding], workflow: Workflow, avoid: Collection[str]
+) -> BackendError:
+    """Return why no server can be sent a prompt now. `avoid`: those that have just failed."""
+    able = [one for one in standings if pool.offers(one.report, workflow.name)]
+    if standings and not able:
+        faults = "; ".join(
+            f"{one.report.name}: {one.report.offers[workflow.name].fault}" for one in standings
+        )
+        return BackendRefused(f"No ComfyUI server can run {workflow.label}. {faults}")
+    if not any(pool.may_be_sent(one) for one in able):
+        return away(standings)
+    if avoid:
+        return BackendDown(f"ComfyUI {', '.join(sorted(avoid))} failed; it is tried again.")
+    # a place that comes free is looked for as those of any provider are
+    return BackendBusy(
+        "All ComfyUI servers have as many prompts as they may have", retry_after_s=_ROOM_S
+    )
+
+
+def away(
+    standings: Sequence[ServerStanding], server: str = "", fault: ServerFault | None = None
+) -> BackendAway:
+    """Return that a server is waited for, or any. `fault`: how it was noticed."""
+    reports = [one.report for one in standings if server in ("", one.report.name)]
+    if fault is not None and all(one.state.takes_prompts for one in reports):
+        # its supervisor has not seen it yet
+        return BackendAway(f"Waiting for ComfyUI. {fault}", retry_after_s=_SOON_S)
+    return BackendAway(away_sentence(reports), retry_after_s=_pause_s(standings, reports))
+
+
+def _pause_s(standings: Sequence[ServerStanding], reports: Sequence[ServerReport]) -> float:
+    if any(pool.may_be_sent(one) for one in standings):  # it may be begun elsewhere
+        return _SOON_S
+    is_coming = not reports or any(one.state.is_coming or one.state.answers for one in reports)
+    return _COMING_S if is_coming else _GONE_S

@@ -1,0 +1,133 @@
+"""A house whose pictures and clips are made by fake ComfyUI servers, watched or not."""
+
+import io
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from komadori.domain.ids import ArtifactId, JobId
+from komadori.domain.servers import Incident, IncidentKind, Offer, ServerReport, ServerState
+from komadori.pipeline.artifacts import LocalFiles
+from komadori.queue.clip_orders import ClipOrders
+from komadori.queue.providers import read_backends
+from komadori.queue.servers import ServerRows
+from tests.fakes.comfy_server import ComfyServer
+from tests.integration.house import House
+from tests.integration.processes import until
+
+MODULE = "huey_worker.huey"
+SDXL = "comfyui-sdxl"
+CHECK_CLIP = "comfyui-check-clip"
+
+
+class AtComfy:
+    """The test's hands on the house, the store's servers, and the fakes themselves."""
+
+    def __init__(self, house: House, servers: dict[str, ComfyServer]) -> None:
+        self.house = house
+        self.servers = servers
+        self.rows = ServerRows(house.store)
+        self.clips = ClipOrders(house.orders.desk)
+        self._boots: Counter[str] = Counter()
+
+    # what a supervisor would tell
+
+    def tell(self, name: str, state: ServerState, **more: Any) -> None:
+        """Write how a server does, as its supervisor would."""
+        now = self.rows.now()
+        report = ServerReport(
+            name=name,
+            url=self.servers[name].url,
+            is_owned=True,
+            state=state,
+            since=now,
+            boot=self._boots[name],
+            seen_at=now,
+            attempts_most=5,
+            offers={"sdxl": Offer(), "check-clip": Offer(), "check-picture": Offer()},
+            **more,
+        )
+        self.rows.take(name, "a test", 3600)
+        self.rows.tell(report)
+
+    def all_ready(self) -> None:
+        """Tell that all servers take prompts."""
+        for name in self.servers:
+            self.tell(name, ServerState.READY)
+
+    def restart(self, name: str, *, kind: IncidentKind = IncidentKind.CRASHED) -> None:
+        """Start a server that has ended anew, and tell of it."""
+        tail = "loading the model\nSegmentation fault"
+        self.rows.note(
+            Incident(
+                server=name,
+                kind=kind,
+                at=self.rows.now(),
+                cause="it was ended by signal 11",
+                log_tail=tail,
+            )
+        )
+        self.tell(name, ServerState.STARTING, attempt=1)
+        self._boots[name] += 1
+        self.servers[name].restart()
+        self.tell(name, ServerState.READY)
+
+    # orders
+
+    def frame(self, prompt: str = "a fox waits", **more: Any) -> JobId:
+        """Ask for a picture by the SDXL workflow."""
+        asked = {"provider": SDXL, "seed": 7, "width": 320, "height": 192} | more
+        return self.house.submit_frame(prompt, **asked)
+
+    def clip(self, **more: Any) -> JobId:
+        """Ask for a clip by the workflow that needs no model."""
+        picture = more.pop("first_frame", None) or self.upload()
+        asked = {"first_frame": picture, "prompt": "it turns", "seconds": 1.0, "fps": 8}
+        return self.clips.submit(self.house.session, asked | {"provider": CHECK_CLIP} | more, None)
+
+    def upload(self, colour: str = "teal") -> ArtifactId:
+        """Keep a picture of the session."""
+        file = io.BytesIO()
+        Image.new("RGB", (320, 192), colour).save(file, "PNG")
+        return self.house.upload(file.getvalue())
+
+    # what was done
+
+    def seen(self, what: str) -> int:
+        """Count an entry of the books of all servers: began, ended, interrupts ..."""
+        return sum(len(server.seen()[what]) for server in self.servers.values())
+
+    def picture(self, job_id: JobId) -> Image.Image:
+        """Return the one picture of a job."""
+        (frame,) = self.house.view(job_id).frames
+        assert frame.picture is not None
+        data = LocalFiles(self.house.folder / "artifacts").read(frame.picture)
+        return Image.open(io.BytesIO(data))
+
+    def waits(self, job_id: JobId, code: str) -> None:
+        """Wait until a job waits for the reason with this code."""
+
+        def problem() -> bool:
+            found = self.house.view(job_id).problem
+            return found is not None and found.code == code
+
+        until(problem, f"job {job_id} waits: {code}")
+
+    def progress(self, job_id: JobId) -> float:
+        """Return how far a job is."""
+        return self.house.view(job_id).progress
+
+    def backend(self, name: str) -> Any:
+        """Return a backend as the page sees it."""
+        with self.house.store.read() as connection:
+            found = read_backends(connection, time.time())
+        return next(one for one in found if one.facts.name == name)
+
+
+def folders(base: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Return a folder for each server."""
+    return {name: base / f"comfy-{name}" for name in names}
