@@ -1,6 +1,8 @@
 """How the ComfyUI servers and our own queue do, for the page; what an operator may ask of them."""
 
 import asyncio
+import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -75,10 +77,20 @@ class Health:
         self._executor = executor
         self._samples = Samples(HOURS_MOST * 3600)
         self._incidents = NotedIncidents()
+        self._seen: dict[float, tuple[float, HealthView]] = {}
 
-    async def view(self, *, hours: float = 6.0) -> HealthView:
-        """Return all servers with the samples of so many hours, and their newest incidents."""
-        return await self._run(lambda: self._view(min(hours, HOURS_MOST)))
+    async def view(self, *, hours: float = 6.0, older_s: float = 0.0) -> HealthView:
+        """Return all servers with the samples of so many hours, and their newest incidents.
+
+        `older_s`: a view that is no older will do. Many tabs look, and all see the same.
+        """
+        seen_at, seen = self._seen.get(hours, (0.0, None))
+        if seen is not None and time.monotonic() - seen_at < older_s:
+            return seen
+        view = await self._run(lambda: self._view(min(hours, HOURS_MOST)))
+        if older_s:  # only such a view is asked for again
+            self._seen[hours] = (time.monotonic(), view)
+        return view
 
     async def reports(self) -> tuple[ServerReport, ...]:
         """Return how all servers stand."""
@@ -99,6 +111,7 @@ class Health:
             NotFound: there is no such server.
         """
         await self._run(lambda: self._ask(server, verb, reason))
+        self._seen.clear()
 
     async def _run(self, call: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
@@ -125,7 +138,7 @@ class Health:
     ) -> tuple[Sample, ...]:
         since = now - hours * 3600
         kept = self._samples.newest(connection, server, now)
-        recent = [one for one in kept if one.at >= since]
+        recent = kept[bisect_left(kept, since, key=lambda one: one.at) :]
         return thinned(recent, width_s=hours * 3600 / POINTS_MOST)
 
     def _reports(self) -> tuple[ServerReport, ...]:

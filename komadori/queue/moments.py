@@ -5,6 +5,7 @@ A day of samples is 8,640 rows for each server, and the page looks every two sec
 
 import statistics
 import threading
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,17 +28,22 @@ class Samples:
     def __init__(self, keep_s: float) -> None:
         self._keep_s = keep_s
         self._lock = threading.Lock()
-        self._known: dict[str, dict[float, Sample]] = {}
+        self._known: dict[str, tuple[Sample, ...]] = {}
 
     def newest(self, connection: Connection, server: str, now: float) -> tuple[Sample, ...]:
         """Return a server's samples, oldest first; only what may be new is read."""
         with self._lock:
-            known = self._known.get(server, {})
-            since = max((max(known) if known else 0.0) - _AGAIN_S, now - self._keep_s)
-            fresh = {one.at: one for one in read_samples(connection, server, since)}
-            kept = {at: one for at, one in (known | fresh).items() if at >= now - self._keep_s}
-            self._known[server] = dict(sorted(kept.items()))
-            return tuple(self._known[server].values())
+            known = self._known.get(server, ())
+            since = max((known[-1].at if known else 0.0) - _AGAIN_S, now - self._keep_s)
+            fresh = read_samples(connection, server, since)
+            begin = bisect_left(known, now - self._keep_s, key=_at)
+            end = bisect_left(known, since, key=_at)
+            self._known[server] = (*known[begin:end], *fresh)
+            return self._known[server]
+
+
+def _at(sample: Sample) -> float:
+    return sample.at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from tests.integration.processes import until
 MODULE = "huey_worker.huey"
 SDXL = "comfyui-sdxl"
 CHECK_CLIP = "comfyui-check-clip"
+STEP_S = 0.02
 
 
 class AtComfy:
@@ -32,7 +33,9 @@ class AtComfy:
         self.servers = servers
         self.rows = ServerRows(house.store)
         self.clips = ClipOrders(house.orders.desk)
+        self._seed = 100
         self._boots: Counter[str] = Counter()
+        self._before: Counter[tuple[str, str]] = Counter()
 
     # what a supervisor would tell
 
@@ -54,10 +57,17 @@ class AtComfy:
         self.rows.take(name, "a test", 3600)
         self.rows.tell(report)
 
-    def all_ready(self) -> None:
-        """Tell that all servers take prompts."""
-        for name in self.servers:
-            self.tell(name, ServerState.READY)
+    def all_well(self, *names: str) -> None:
+        """Have these servers run without faults, and the others known as down; count from now."""
+        for name, server in self.servers.items():
+            server.heal()
+            if server.process is None or server.process.poll() is not None:
+                self._boots[name] += 1
+                server.restart()
+            self.tell(name, ServerState.READY if name in names else ServerState.DOWN)
+            for what, entries in server.seen().items():
+                self._before[name, what] = len(entries) if hasattr(entries, "__len__") else 0
+        self.house.write("UPDATE servers SET failures = 0, rest_until = NULL")
 
     def restart(self, name: str, *, kind: IncidentKind = IncidentKind.CRASHED) -> None:
         """Start a server that has ended anew, and tell of it."""
@@ -79,14 +89,16 @@ class AtComfy:
     # orders
 
     def frame(self, prompt: str = "a fox waits", **more: Any) -> JobId:
-        """Ask for a picture by the SDXL workflow."""
-        asked = {"provider": SDXL, "seed": 7, "width": 320, "height": 192} | more
+        """Ask for a picture by the SDXL workflow, with a seed that no server has seen."""
+        self._seed += 1
+        asked = {"provider": SDXL, "seed": self._seed, "width": 320, "height": 192} | more
         return self.house.submit_frame(prompt, **asked)
 
     def clip(self, **more: Any) -> JobId:
         """Ask for a clip by the workflow that needs no model."""
-        picture = more.pop("first_frame", None) or self.upload()
-        asked = {"first_frame": picture, "prompt": "it turns", "seconds": 1.0, "fps": 8}
+        asked = {"prompt": "it turns", "seconds": 1.0, "fps": 8}
+        if "job_id" not in more:
+            asked["first_frame"] = self.upload()
         return self.clips.submit(self.house.session, asked | {"provider": CHECK_CLIP} | more, None)
 
     def upload(self, colour: str = "teal") -> ArtifactId:
@@ -97,9 +109,24 @@ class AtComfy:
 
     # what was done
 
-    def seen(self, what: str) -> int:
-        """Count an entry of the books of all servers: began, ended, interrupts ..."""
-        return sum(len(server.seen()[what]) for server in self.servers.values())
+    def seen(self, what: str, *names: str) -> int:
+        """Count an entry of the books of these servers, or of all: began, ended, interrupts ..."""
+        return sum(
+            len(self.servers[name].seen()[what]) - self._before[name, what]
+            for name in names or self.servers
+        )
+
+    def slow(self, name: str, step_s: float) -> None:
+        """Have each step of a server's sampler take so long."""
+        self.servers[name].do("slow", factor=step_s / STEP_S)
+
+    def begins(self, name: str, least: int = 1) -> None:
+        """Wait until a server has begun with so many prompts."""
+        until(lambda: self.seen("began", name) >= least, f"{name} begins with {least}")
+
+    def waiting_at(self, name: str) -> int:
+        """Count the prompts that wait at a server."""
+        return len(self.servers[name].get("/queue")["queue_pending"])
 
     def picture(self, job_id: JobId) -> Image.Image:
         """Return the one picture of a job."""

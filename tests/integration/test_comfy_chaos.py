@@ -47,7 +47,7 @@ def test_forty_prompts_survive_a_dozen_faults(
     chance = random.Random(20261125)
     with watched(tmp_path, house, setting, "a", "b", step_s=0.01) as at:
         consume(4, module=MODULE)
-        jobs = [at.frame(f"prompt {number}", seed=number) for number in range(_PROMPTS)]
+        jobs = [at.frame(f"prompt {number}") for number in range(_PROMPTS)]
 
         for fault in range(_FAULTS):
             done = fault * (_PROMPTS // _FAULTS)  # a fault every few pictures

@@ -138,14 +138,3 @@ def test_a_broken_gpu_has_the_server_started_anew_before_the_next_try(studio: At
     after = studio.rows.report("a")
     assert after is not None
     assert after.boot > report.boot
-
-
-def test_a_node_that_raises_fails_the_job_at_once_in_its_own_words(studio: AtComfy) -> None:
-    studio.servers["a"].do("exception", at="middle", times=1, message="shapes do not match")
-
-    view = studio.house.ended(studio.frame("the mismatch"))
-
-    assert view.problem is not None
-    assert "shapes do not match" in view.problem.message
-    assert len(view.steps) == 1
-    assert view.steps[0].attempt == 1

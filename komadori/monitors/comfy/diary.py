@@ -32,7 +32,7 @@ class Diary:
             self._book.tell(report)
             self._told = report
         except StoreAway as exc:
-            log.warning("report was not stored: server=%s error=%.200s", self._server, exc)
+            log.debug("report was not stored: server=%s error=%.200s", self._server, exc)
 
     @property
     def told(self) -> ServerReport | None:
@@ -82,7 +82,6 @@ class Diary:
                 self._unsent[0]()
                 self._unsent.popleft()
         except StoreAway as exc:
-            log.warning("store is away: server=%s untold=%d error=%.200s",
-                        self._server, len(self._unsent), exc)  # fmt: skip
+            log.debug("store is away: untold=%d error=%.200s", len(self._unsent), exc)
             return False
         return True

@@ -28,6 +28,7 @@ class Lease:
         self._until = float("-inf")
         self._asked_at = float("-inf")
         self.is_held = False
+        self._is_away = False
         self.is_unknown = False
         """Whether the store is away, and it ran out meanwhile: nobody can say whose it is."""
 
@@ -54,11 +55,13 @@ class Lease:
         try:
             is_ours = self._book.take(self._server, self._owner, self._lease_s)
         except StoreAway as exc:
-            log.warning("store is away: server=%s error=%.200s", self._server, exc)
+            if not self._is_away:  # said once, not four times a second
+                log.warning("store is away: server=%s error=%.200s", self._server, exc)
+            self._is_away = True
             is_left = time.monotonic() < self._until
             self.is_unknown = not is_left
             return is_left
-        self.is_unknown = False
+        self.is_unknown = self._is_away = False
         if is_ours:
             self._until = now + self._lease_s  # from before the question: the store's is longer
         return is_ours

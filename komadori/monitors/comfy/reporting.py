@@ -45,6 +45,16 @@ class Before:
         return Before(max(self.boot, 1), self.restarts, self.number if number is None else number)
 
 
+def is_news(report: ServerReport, told: ServerReport | None) -> bool:
+    """Whether something has changed that does not change all the time."""
+    if told is None:
+        return True
+    passing = {
+        name: getattr(told, name) for name in ("seen_at", "ram_free", "ram_total", "devices")
+    }
+    return report.model_copy(update=passing) != told
+
+
 def was_drained(report: ServerReport | None) -> bool:
     """Whether an operator had drained a server; a plan's drain is planned anew."""
     return report is not None and report.is_draining and not report.plan.startswith(BETWEEN)

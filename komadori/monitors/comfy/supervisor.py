@@ -148,7 +148,7 @@ class Supervisor(threading.Thread):
             except NotOurs as exc:
                 log.info("left to others: server=%s reason=%s", self.server.name, exc)
             except StoreAway as exc:
-                log.warning("store is away: server=%s error=%.200s", self.server.name, exc)
+                log.debug("round ended: server=%s error=%.200s", self.server.name, exc)
             except Exception:  # at the thread's boundary: nothing may end the watch
                 log.exception("a round of the supervisor failed: server=%s", self.server.name)
             self._stopping.wait(min(TICK_S, self._rules.interval_s))
@@ -168,7 +168,7 @@ class Supervisor(threading.Thread):
         try:
             self._tend(now, glance)
         finally:
-            self._tell(now, has_news=glance.look is not None)
+            self._tell(now)
 
     def _is_ours(self) -> bool:
         is_allowed = self._may_watch is None or self._may_watch.is_set()
@@ -237,9 +237,8 @@ class Supervisor(threading.Thread):
     def _take_commands(self) -> None:
         try:
             commands = self._book.take_commands(self.server.name)
-        except StoreAway as exc:
-            log.warning("store is away: server=%s error=%.200s", self.server.name, exc)
-            return
+        except StoreAway:
+            return  # the lease has said so
         for command in commands:
             log.info("asked: server=%s verb=%s by=%s", command.server, command.verb, command.by)
             self._obey(command, self._clock.now())
@@ -297,7 +296,7 @@ class Supervisor(threading.Thread):
                  self.state, self.server.name, before.state, self._standing.reason)  # fmt: skip
         if self.state.takes_prompts and not before.state.answers:
             self._diary.recovered(now)
-        self._tell(now, has_news=True)
+        self._tell(now)
 
     def _act(self, act: Act, now: float) -> None:
         if self._hands is None or act is Act.NONE:
@@ -311,7 +310,7 @@ class Supervisor(threading.Thread):
         self._eyes.began_anew(now)
         self._tending.began_anew(now)
         self._hands.start(boot, now)
-        self._tell(now, has_news=True)
+        self._tell(now)
 
     def _port_fault(self) -> str:
         return self._hands.port_fault(self._keep) if self._hands is not None else ""
@@ -326,7 +325,7 @@ class Supervisor(threading.Thread):
         if self._stopping.is_set() and self.ident == threading.get_ident():
             raise Stopped("this supervisor is stopped")
         self._stay()
-        self._tell(self._clock.now(), has_news=False)
+        self._tell(self._clock.now())
 
     def _note_outage(self, glance: Glance) -> None:
         """A server of others that was away, or counts from 0 again, was started anew."""
@@ -347,23 +346,24 @@ class Supervisor(threading.Thread):
         look = self._probe.look()
         return look.verdict is Verdict.OK and not look.queue.remaining
 
-    def _tell(self, now: float, *, has_news: bool) -> None:
-        if not has_news and now - self._told_at < _BEAT_S:
+    def _tell(self, now: float) -> None:
+        """Tell how it does, if that has changed or was told a while ago."""
+        report = reporting.report_of(
+            self.server,
+            self._standing,
+            self._eyes,
+            self._tending,
+            self._before,
+            attempts_most=self._rules.crashes_most,
+            is_draining=self._wishes.takes_no_more,
+            owner=self.owner,
+        )
+        is_old = now - self._told_at >= _BEAT_S
+        if not is_old and not reporting.is_news(report, self._diary.told):
             return
         self._stay()
         self._told_at = now
-        self._diary.tell(
-            reporting.report_of(
-                self.server,
-                self._standing,
-                self._eyes,
-                self._tending,
-                self._before,
-                attempts_most=self._rules.crashes_most,
-                is_draining=self._wishes.takes_no_more,
-                owner=self.owner,
-            )
-        )
+        self._diary.tell(report)
 
     def _note(self, happening: Happening, now: float) -> None:
         hands = self._hands
@@ -393,4 +393,4 @@ class Supervisor(threading.Thread):
             self._standing, state=ServerState.STOPPED, since=now, reason=reason
         )
         self._hands.end(self._keep, is_gentle=True)
-        self._tell(now, has_news=True)
+        self._tell(now)

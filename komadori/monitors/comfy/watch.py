@@ -178,8 +178,8 @@ class Fleet(threading.Thread):
         has_room = psutil.virtual_memory().percent < self._settings.limits.memory_percent
         reason = self._scaler.decide(now, self._book.backlog(), instances, has_room=has_room)
         if reason:
-            self._note(now, before, reason)
             self._need(reason)
+            self._note(now, before, reason)
 
     def _need(self, why_not: str) -> None:
         for number, supervisor in enumerate(self.supervisors, start=1):
