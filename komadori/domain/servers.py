@@ -297,3 +297,6 @@ class ServerBook(Protocol):
 
     def backlog(self) -> int:
         """Count the steps that wait for a ComfyUI server to have room."""
+
+    def forget_others(self, names: Sequence[str]) -> None:
+        """Forget servers with other names, unless somebody watches them."""

@@ -9,7 +9,6 @@ from komadori.errors import StoreAway
 from komadori.logs import set_up_logging
 from komadori.monitors.comfy import cli
 from komadori.queue.migrate import migrate
-from komadori.queue.server_places import read_standings
 from komadori.queue.servers import ServerRows
 from komadori.queue.store import Store
 from komadori.settings import Settings, SettingsInvalid, load_settings
@@ -39,29 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _Rows(ServerRows):
-    """The rows of the servers, as the command reads them."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._read = store.read
-
-    def is_watched(self, server: str) -> bool:
-        """Whether somebody's word on the server is fresh."""
-        now = self.now()
-        with self._read() as connection:
-            standings = read_standings(connection, "", now)
-        return any(one.is_watched for one in standings if one.report.name == server)
-
-
-def _opener(settings: Settings) -> Callable[[], _Rows]:
-    def open_book() -> _Rows:
-        try:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-            migrate(settings.database_url)
-            return _Rows(Store(settings.database_url))
-        except Exception as exc:  # whatever a database raises that is not there
-            raise StoreAway(str(exc)) from exc
+def _opener(settings: Settings) -> Callable[[], ServerRows]:
+    def open_book() -> ServerRows:
+        migrate(settings.database_url)
+        return ServerRows(Store(settings.database_url))
 
     return open_book
 

@@ -7,14 +7,27 @@ from alembic.config import Config
 from filelock import FileLock
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
+from komadori.errors import StoreAway
 from komadori.queue.store import Store
 
 _ADVISORY_LOCK = 0x6B6F6D61  # "koma"
 
 
 def migrate(url: str) -> None:
-    """Apply all migrations that the store lacks. Safe to call from several processes at once."""
+    """Apply all migrations that the store lacks. Safe to call from several processes at once.
+
+    Raises:
+        StoreAway: the database does not answer, or cannot be written.
+    """
+    try:
+        _migrate(url)
+    except (SQLAlchemyError, OSError) as exc:
+        raise StoreAway(f"The database cannot be opened: {exc}") from exc
+
+
+def _migrate(url: str) -> None:
     database = make_url(url).database
     store = Store(url)
     try:

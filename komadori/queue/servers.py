@@ -18,7 +18,7 @@ from komadori.domain.servers import (
 )
 from komadori.errors import StoreAway
 from komadori.queue import schema
-from komadori.queue.server_places import ask
+from komadori.queue.server_places import ask, read_standings
 from komadori.queue.server_waits import tell_waiting, waiting_jobs, wake_waiting
 from komadori.queue.store import Store
 
@@ -89,6 +89,13 @@ class ServerRows:
                 .where(_table.c.name == server, _table.c.owner == owner)
                 .values(owner=None, lease_until=None)
             )
+
+    def is_watched(self, server: str) -> bool:
+        """Whether a supervisor's word on a server is fresh."""
+        with self._reading() as connection:
+            now = self._store.now(connection)
+            standings = read_standings(connection, "", now)
+        return any(one.is_watched for one in standings if one.report.name == server)
 
     def report(self, server: str) -> ServerReport | None:
         """Return what was last told of a server."""

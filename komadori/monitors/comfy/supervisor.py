@@ -346,6 +346,12 @@ class Supervisor(threading.Thread):
         look = self._probe.look()
         return look.verdict is Verdict.OK and not look.queue.remaining
 
+    @property
+    def _attempts_most(self) -> int:
+        """After how many it is given up: starts that fail are not tried as often."""
+        rules = self._rules
+        return rules.starts_most if self._standing.start_failures else rules.crashes_most
+
     def _tell(self, now: float) -> None:
         """Tell how it does, if that has changed or was told a while ago."""
         report = reporting.report_of(
@@ -354,7 +360,7 @@ class Supervisor(threading.Thread):
             self._eyes,
             self._tending,
             self._before,
-            attempts_most=self._rules.crashes_most,
+            attempts_most=self._attempts_most,
             is_draining=self._wishes.takes_no_more,
             owner=self.owner,
         )

@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,7 @@ from komadori.monitors.comfy.scaling import (
     free_port,
     instance_name,
     instance_of,
+    names_of,
 )
 from komadori.monitors.comfy.supervisor import Supervisor
 from komadori.settings import ComfySettings, ServerSettings, Settings
@@ -59,6 +61,8 @@ class ServerWatch:
             settings.worker.lease_s, 3 * settings.comfyui.probe.timeout_s
         )
         self._data_dir, self._workflows_dir = settings.data_dir, settings.workflows_dir
+        self._is_part = only is not None
+        self._names = [name for one in settings.comfyui.servers for name in names_of(one)]
         wanted = [one for one in settings.comfyui.servers if only in (None, one.name)]
         self._taken = {address(one.url)[1] for one in settings.comfyui.servers}
         self._fleets = [self._fleet(one) for one in wanted if is_for_here(one)]
@@ -107,7 +111,10 @@ class ServerWatch:
         return [one for fleet in self._fleets for one in fleet.supervisors]
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Begin to watch. Servers that were taken out of the settings are forgotten."""
+        if not self._is_part:
+            with suppress(StoreAway):
+                self._book.forget_others(self._names)
         for fleet in self._fleets:
             fleet.start()
 
