@@ -299,7 +299,7 @@ def _sentence(error: Any) -> str:
     path = [str(part) for part in error["loc"]]
     variable = "KOMADORI_" + "__".join(path).upper()
     value = error["input"] if isinstance(error["input"], str | int | float) else None
-    is_secret = path and path[-1].endswith("url")
+    is_secret = path and path[-1].endswith(("url", "password"))
     got = f" (it is {value!r})" if value is not None and not is_secret else ""
     reason = error["msg"].removeprefix("Value error, ")
     return f"Setting {'.'.join(path)}: {reason}{got}. Change it in {LOCAL.name} or {variable}."

@@ -29,7 +29,7 @@ class Span:
     up_after_s: float
     down_after_s: float
     cpu_percent: float
-    """From this use of all cores on none is started: it would only take from the others."""
+    """Above this use of all cores none is started: it would only take from the others."""
 
 
 class ExtraWorkers(threading.Thread):
@@ -69,7 +69,7 @@ class ExtraWorkers(threading.Thread):
         is_idle = not backlog.waiting and bool(self._extra)
         self._idle_since = (self._idle_since or now) if is_idle else None
         if self._is_over(self._waiting_since, self._span.up_after_s, now):
-            if len(self._extra) < self._span.most and cpu_percent < self._span.cpu_percent:
+            if len(self._extra) < self._span.most and cpu_percent <= self._span.cpu_percent:
                 self._extra.append(self._start_worker())
                 log.info("extra worker started: extra=%d waiting=%d", self.extra, backlog.waiting)
                 self._waiting_since = now

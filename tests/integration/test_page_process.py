@@ -1,6 +1,7 @@
 """The page's process and its embedded workers: started, refused, killed, ended, begun again."""
 
 import signal
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -157,3 +158,21 @@ def test_a_frozen_consumer_does_not_outlive_its_page(house: House, run_page: Sta
     page.program.ended(within_s=15)
 
     assert not processes_of(house.folder)
+
+
+def test_work_that_waits_brings_an_extra_worker_and_its_end_sends_it_home(
+    house: House, run_page: StartPage, setting: Callable[[str, object], None]
+) -> None:
+    setting("DEFAULTS__CONCURRENCY__IMAGE_WORKERS", 1)
+    setting("DEFAULTS__CONCURRENCY__EXTRA_IMAGE_WORKERS", 1)
+    setting("WORKER__SCALE_UP_AFTER_S", 0)
+    setting("WORKER__SCALE_DOWN_AFTER_S", 1)
+    setting("COMFYUI__LIMITS__CPU_PERCENT", 100)
+    page = run_page()
+    jobs = [house.submit(panels=60) for _ in range(3)]
+
+    until(lambda: len(page.program.children_everywhere()) == 2, "there are two consumers")
+
+    for job in jobs:
+        house.completed(job, within_s=90)
+    until(lambda: len(page.program.children_everywhere()) == 1, "there is one consumer again")
