@@ -1,6 +1,6 @@
 """The named endpoints for scripts, apart from the page's own handlers: how Gradio serves them.
 
-What they do is in api_jobs.py and api_frames.py.
+What they do is in api_jobs.py, api_frames.py, api_clips.py and api_health.py.
 """
 
 import inspect
@@ -23,8 +23,11 @@ from komadori.errors import RequestRejected
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
 from komadori.ui.api_callers import Callers
+from komadori.ui.api_clips import ClipCalls
 from komadori.ui.api_frames import FrameCalls
+from komadori.ui.api_health import HealthCalls
 from komadori.ui.api_jobs import JobCalls
+from komadori.ui.health_desk import HealthDesk
 from komadori.ui.plain import PlainJob
 from komadori.ui.uploads import Uploads
 
@@ -33,10 +36,12 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 
-def add_api(jobs: Jobs, sessions: Sessions) -> None:
+def add_api(jobs: Jobs, sessions: Sessions, desk: HealthDesk) -> None:
     """Add the endpoints to the Blocks that is being built."""
     callers = Callers(jobs, sessions, Uploads(Path(get_upload_folder())))
     of_jobs, of_frames = JobCalls(jobs, callers), FrameCalls(jobs, callers)
+    of_clips = ClipCalls(jobs, callers)
+    of_health = HealthCalls(desk)
     for call in (
         of_jobs.create_storyboard,
         of_frames.create_frame,
@@ -52,6 +57,11 @@ def add_api(jobs: Jobs, sessions: Sessions) -> None:
         of_frames.pick_candidate,
         of_frames.job_pictures,
         of_frames.providers,
+        of_clips.create_clip,
+        of_clips.job_clips,
+        of_clips.workflows,
+        of_health.health,
+        of_health.operate,
     ):
         add_endpoint(_answering(call), api_name=call.__name__, concurrency_limit=None)
     add_endpoint(_streaming(of_jobs.follow_job), api_name="follow_job", concurrency_limit=None)

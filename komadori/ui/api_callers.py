@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from komadori.domain.ids import ArtifactId, SessionId
-from komadori.domain.view import JobView
+from komadori.domain.view import JobView, StepView
 from komadori.errors import NotFound, RequestRejected
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
 from komadori.ui import fields
+from komadori.ui.clip_names import file_name
+from komadori.ui.plain import PlainJob, plain_job
+from komadori.ui.plain_clips import plain_clip
 from komadori.ui.uploads import Uploads
 
 
@@ -53,13 +56,31 @@ class Callers:
                 one.into[one.name] = await self._jobs.add_reference(session, data)
 
     async def offer(
-        self, session: SessionId, picture: ArtifactId | None, name: str
+        self,
+        session: SessionId,
+        picture: ArtifactId | None,
+        name: str,
+        media_type: str = "image/webp",
     ) -> dict[str, Any] | None:
-        """Return a picture as a file that the Gradio client downloads; None stays None."""
+        """Return a file as one that the Gradio client downloads; None stays None."""
         if picture is None:
             return None
         source = await self._jobs.file(session, picture)
-        return await self._uploads.offer(picture, source, name)
+        return await self._uploads.offer(picture, source, name, media_type)
+
+    async def told(self, session: SessionId, job: JobView) -> PlainJob:
+        """Return a job in plain values, with addresses where its clips can be fetched."""
+        made = [step for step in job.steps if step.clip is not None]
+        clips = [plain_clip(step, await self.clip_file(session, job, step)) for step in made]
+        return {**plain_job(job), "clips": clips}
+
+    async def clip_file(
+        self, session: SessionId, job: JobView, step: StepView
+    ) -> dict[str, Any] | None:
+        """Return a clip as a file; None while there is none."""
+        if step.clip is None:
+            return None
+        return await self.offer(session, step.picture, file_name(job, step), step.clip.media_type)
 
 
 def not_deleted(job: JobView) -> JobView:

@@ -42,6 +42,7 @@ class FrameCalls:
         draft: str | None = None,
         session_key: str = "",
         idempotency_key: str | None = None,
+        options: dict[str, Any] | None = None,
     ) -> PlainJob:
         """Draw one picture. Returns the job at once; follow_job shows it, job_pictures has it.
 
@@ -56,7 +57,8 @@ class FrameCalls:
         like any other; the candidates are drafts then, the job waits until approve_draft is
         called, and one final picture is drawn. session_key: your own secret of at least 16
         characters; jobs are seen only with the key that made them. idempotency_key: a second call
-        with the same one returns the job that exists.
+        with the same one returns the job that exists. options: values for the options of a
+        ComfyUI workflow, by their names, as workflows returned them.
         """
         session = await self._callers.session(session_key)
         key = fields.idempotency_key(idempotency_key)
@@ -75,6 +77,7 @@ class FrameCalls:
                 candidates, "candidates", least=1, most=CANDIDATES_MAX
             ),
             "draft": fields.one_of(draft, "draft", _DRAFTS),
+            "options": fields.mapping(options, "options", known=("the workflow's own options",)),
         }
         parse_frame(request)  # before any picture is stored
         await self._callers.store(session, [*_scene(scene_reference, request), *given])

@@ -61,7 +61,7 @@ class JobCalls:
     async def job_status(self, job_id: str, session_key: str) -> PlainJob:
         """Return a job as it stands now, with its steps."""
         session = await self._callers.session(session_key)
-        return plain_job(await self._callers.job(session, job_id))
+        return await self._callers.told(session, await self._callers.job(session, job_id))
 
     async def follow_job(self, job_id: str, session_key: str) -> AsyncIterator[PlainJob]:
         """Stream a job as job_status returns it, whenever it changes, until it is final.
@@ -70,7 +70,7 @@ class JobCalls:
         """
         session = await self._callers.session(session_key)
         async for job in self._jobs.follow(session, fields.job_id(job_id)):
-            yield plain_job(not_deleted(job))
+            yield await self._callers.told(session, not_deleted(job))
 
     async def list_jobs(
         self,
@@ -83,7 +83,7 @@ class JobCalls:
         """List the jobs of this session key, newest first, without their steps.
 
         limit: 1 to 200. state: QUEUED, RUNNING, WAITING, CANCELLING, COMPLETED, PARTIAL, FAILED
-        or CANCELLED. kind: storyboard, panel or frame. Both may be left out.
+        or CANCELLED. kind: storyboard, panel, frame or clip. Both may be left out.
         """
         session = await self._callers.session(session_key)
         limit = fields.whole_number(limit, "limit", least=1, most=LIST_MAX)
@@ -109,7 +109,7 @@ class JobCalls:
         """
         session = await self._callers.session(session_key)
         job = await self._callers.job(session, job_id)
-        return plain_job(await self._jobs.cancel(session, job.id))
+        return await self._callers.told(session, await self._jobs.cancel(session, job.id))
 
     async def retry_job(
         self, job_id: str, session_key: str, resend_unknown: bool = False
@@ -123,7 +123,8 @@ class JobCalls:
         session = await self._callers.session(session_key)
         resend = fields.flag(resend_unknown, "resend_unknown")
         job = await self._callers.job(session, job_id)
-        return plain_job(await self._jobs.retry(session, job.id, resend_unknown=resend))
+        retried = await self._jobs.retry(session, job.id, resend_unknown=resend)
+        return await self._callers.told(session, retried)
 
     async def delete_job(self, job_id: str, session_key: str) -> PlainJob:
         """Delete a job, cancelling it first if it is still open. Returns it as it was."""

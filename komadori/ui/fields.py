@@ -38,6 +38,16 @@ def whole_number(value: object, field: str, *, least: int, most: int) -> int:
     return value
 
 
+def number(value: object, field: str, *, least: float, most: float) -> float:
+    """Return a number in a range, both ends included."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise _wrong(field, value, f"a number from {least:g} to {most:g}")
+    if not least <= value <= most:
+        reason = f"{_shown(value)} is out of range; {least:g} to {most:g} are allowed"
+        raise invalid_field(field, reason)
+    return float(value)
+
+
 def panel_number(value: object) -> int:
     """Return what can be the number of a panel."""
     if not isinstance(value, int) or isinstance(value, bool):
@@ -92,6 +102,13 @@ def provider(value: object) -> str:
     allowed = "'auto' or a name that providers returned"
     if not isinstance(value, str) or not _PROVIDER.fullmatch(value):
         raise _wrong("provider", value, allowed)
+    return value
+
+
+def workflow(value: object) -> str:
+    """Return what can be a workflow's name. Whether there is one of this name, the queue knows."""
+    if not isinstance(value, str) or not _PROVIDER.fullmatch(value):
+        raise _wrong("workflow", value, "'auto' or a name that workflows returned")
     return value
 
 
@@ -165,9 +182,7 @@ def objects(value: object, field: str, *, known: Iterable[str]) -> list[dict[str
 def job_id(value: object) -> JobId:
     """Return a job's id. What cannot be one does not exist."""
     if not isinstance(value, str) or not value:
-        raise _wrong(
-            "job_id", value, "the id that create_storyboard, create_frame or list_jobs returned"
-        )
+        raise _wrong("job_id", value, "the id that a create call or list_jobs returned")
     if len(value) > _JOB_ID_MAX_CHARS or not value.isalnum():
         raise NotFound("job", value)
     return JobId(value)

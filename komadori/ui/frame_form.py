@@ -9,6 +9,8 @@ from komadori.ui.texts import Language, say
 
 SCENE = "the scene"
 """How the queue names the picture of the place when it is gone."""
+OPTION = "options."
+"""Begins the names of the fields that a workflow has of its own."""
 _PLACES = (
     ("prompt", "prompt"),
     ("size", "size"),
@@ -24,6 +26,7 @@ _PLACES = (
     ("character name", "cast"),
     ("character description", "cast"),
     ("reference", "cast"),
+    ("options", "provider"),
 )
 
 
@@ -47,13 +50,28 @@ def request_of(facts: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         "seed": facts.get("seed"),
         "candidates": facts.get("candidates"),
         "draft": facts.get("draft") or None,
+        "options": options_of(facts),
     }
     key = facts.get("key")
     return wanted, str(key)[:64] if key else None
 
 
+def options_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was chosen in the form of a workflow's options."""
+    options = facts.get("options")
+    return dict(options) if isinstance(options, dict) else {}
+
+
+def option_of(error: RequestRejected) -> str:
+    """Name the option that a refusal concerns, as its field is named; "" when it is none."""
+    field = str(error.facts.get("field", ""))
+    return field if field.startswith(OPTION) else ""
+
+
 def place_of(error: RequestRejected) -> str:
     """Name the field that a refusal concerns; "form" when it is none."""
+    if option := option_of(error):
+        return option
     if error.code == "reference_not_found" and error.facts.get("name") == SCENE:
         return "scene"
     concerns = f"{error.code} {error.facts.get('field', '')}"
@@ -62,6 +80,8 @@ def place_of(error: RequestRejected) -> str:
 
 def refusal_words(error: RequestRejected, language: Language) -> str:
     """Say a refusal as it stands beside its field."""
+    if option_of(error):
+        return say(language, "option_wrong", reason=error.facts.get("reason", ""))
     if error.code == "reference_not_found" and error.facts.get("name") == SCENE:
         return say(language, "frame_scene_gone")
     return rejection_words(error, language)

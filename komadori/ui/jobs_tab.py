@@ -1,14 +1,16 @@
 """The Jobs tab: what this session has made, and what can be done with it."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from komadori.domain.ids import JobId
 from komadori.domain.states import JobKind, JobState
-from komadori.domain.view import VersionView
+from komadori.domain.view import JobView, ListPart, VersionView
 from komadori.errors import NotFound, RequestRejected
+from komadori.queue.health import Health
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
 from komadori.ui.render_jobs import PAGE_SIZE, job_list
@@ -16,6 +18,7 @@ from komadori.ui.render_log import log_lines
 from komadori.ui.render_makers import labels_of
 from komadori.ui.render_panels import versions
 from komadori.ui.render_runs import compared_step, comparison
+from komadori.ui.render_waits import waits_for_server
 from komadori.ui.visit import QUIET, Visit, answer, facts_of, guarded, job_of, refusal, visit
 
 Updates = dict[Any, Any]
@@ -34,11 +37,20 @@ JOBS_EVENTS = (
 class JobsTab:
     """The handlers of the list, and of what both tabs show on demand."""
 
-    def __init__(self, jobs: Jobs, sessions: Sessions, rows: gr.HTML, answers: gr.HTML) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        sessions: Sessions,
+        rows: gr.HTML,
+        answers: gr.HTML,
+        health: Health | None = None,
+    ) -> None:
+        """`health`: where the list reads what jobs wait for; what is shown on demand needs none."""
         self._jobs = jobs
         self._sessions = sessions
         self._rows = rows
         self._answers = answers
+        self._health = health
 
     async def list(self, event: gr.EventData, request: gr.Request) -> Updates:
         """Return the page of the list that is looked at, if it has changed."""
@@ -145,13 +157,23 @@ class JobsTab:
         part = await self._jobs.list(
             who.session, limit=PAGE_SIZE, offset=offset, state=state, kind=kind
         )
+        part = await self._with_servers(part)
         drawn = job_list(
             part, offset=offset, state=state, kind=kind, now=time.time(), language=who.language
         )
         return {**drawn, "mark": str(hash(str(drawn)))}
 
+    async def _with_servers(self, part: ListPart[JobView]) -> ListPart[JobView]:
+        """Give the jobs that wait for a server how the servers stand, as lists leave it out."""
+        if self._health is None or not any(waits_for_server(one.problem) for one in part.items):
+            return part
+        servers = await self._health.reports()
+        return replace(part, items=tuple(replace(one, servers=servers) for one in part.items))
 
-def build_jobs_tab(jobs: Jobs, sessions: Sessions, board: gr.HTML, answers: gr.HTML) -> None:
+
+def build_jobs_tab(
+    jobs: Jobs, sessions: Sessions, health: Health, board: gr.HTML, answers: gr.HTML
+) -> None:
     """Build the tab inside the open Blocks context."""
     events = ", ".join(f"'{name}'" for name in JOBS_EVENTS)
     rows = gr.HTML(
@@ -161,7 +183,7 @@ def build_jobs_tab(jobs: Jobs, sessions: Sessions, board: gr.HTML, answers: gr.H
         js_on_load=f"komadori.jobs(element, trigger, props, watch, [{events}])",
         apply_default_css=False,
     )
-    tab = JobsTab(jobs, sessions, rows, answers)
+    tab = JobsTab(jobs, sessions, rows, answers, health)
     both = [rows, answers]
     for event, handler in (
         (rows.list_jobs, tab.list),

@@ -9,14 +9,8 @@ from typing import Any, TypedDict
 from komadori.domain.backends import Price
 from komadori.domain.making import Making, ReferenceMade, Span
 from komadori.domain.states import StepKind
-from komadori.domain.view import BackendView, JobView, PanelView, Problem, StepView
-
-
-class PlainProblem(TypedDict):
-    """Why something failed or waits."""
-
-    code: str
-    message: str
+from komadori.domain.view import BackendView, JobView, PanelView, StepView
+from komadori.ui.plain_clips import PlainClip, PlainProblem, plain_problem
 
 
 class PlainPrice(TypedDict):
@@ -94,7 +88,8 @@ class PlainJob(TypedDict):
 
     `source` says who split the story, once it is split: "rules" or "llm". `provider` says who
     draws ("" while nobody knows), `cost` what has been paid so far, `cost_unknown` what requests
-    that were sent and not answered may have cost beside that, `picked` which candidate was chosen.
+    that were sent and not answered may have cost beside that, `picked` which candidate was chosen,
+    `clips` what a clip job has made.
     """
 
     id: str
@@ -120,6 +115,7 @@ class PlainJob(TypedDict):
     cost: list[PlainPrice]
     cost_unknown: list[PlainPrice]
     picked: int | None
+    clips: list[PlainClip]
 
 
 class PlainJobs(TypedDict):
@@ -210,7 +206,7 @@ def plain_job(job: JobView) -> PlainJob:
         progress=round(job.progress, 4),
         position=job.position,
         eta_s=job.eta_s,
-        error=_plain_problem(job.problem),
+        error=plain_problem(job.problem),
         steps=[_plain_step(step) for step in job.steps],
         steps_total=job.steps_total,
         steps_done=job.steps_done,
@@ -224,6 +220,7 @@ def plain_job(job: JobView) -> PlainJob:
         cost=[_plain_price(price) for price in job.cost],
         cost_unknown=[_plain_price(price) for price in job.cost_unknown],
         picked=job.picked,
+        clips=[],
     )
 
 
@@ -243,7 +240,7 @@ def plain_panel(panel: PanelView, picture: dict[str, Any] | None) -> PlainPanel:
             for line in panel.dialogue
         ],
         state=panel.state.value,
-        error=_plain_problem(panel.problem),
+        error=plain_problem(panel.problem),
         version=panel.version,
         versions=panel.versions,
         provider=panel.provider,
@@ -258,7 +255,7 @@ def plain_picture(job: JobView, step: StepView, picture: dict[str, Any] | None) 
         kind=step.kind.value,
         number=step.number,
         state=step.state.value,
-        error=_plain_problem(step.problem),
+        error=plain_problem(step.problem),
         is_picked=step.kind is StepKind.FRAME and step.number == job.picked,
         provider=step.making.provider if step.making else "",
         request=step.wish,
@@ -294,7 +291,7 @@ def _plain_step(step: StepView) -> PlainStep:
         attempt=step.attempt,
         progress=round(step.progress, 4),
         message=step.message,
-        error=_plain_problem(step.problem),
+        error=plain_problem(step.problem),
         waits_until=step.waits_until,
         started_at=step.started_at,
         ended_at=step.ended_at,
@@ -346,7 +343,3 @@ def _plain_reference(reference: ReferenceMade) -> PlainReference:
         seconds=reference.seconds,
         from_cache=reference.from_cache,
     )
-
-
-def _plain_problem(problem: Problem | None) -> PlainProblem | None:
-    return PlainProblem(code=problem.code, message=problem.message) if problem else None

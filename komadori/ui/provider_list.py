@@ -1,4 +1,4 @@
-"""Who can draw now, told to both forms whenever they ask."""
+"""Who can draw and who can make clips now, told to all forms whenever they ask."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ import gradio as gr
 from komadori.errors import RequestRejected
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
-from komadori.ui.render_providers import provider_choices
+from komadori.ui.render_providers import clip_choices, provider_choices
 from komadori.ui.visit import answer, refusal, visit
 
 
@@ -24,7 +24,9 @@ class ProviderList:
         """Return the choices in the reader's language."""
         try:
             who = await visit(self._sessions, request)
-            choices = provider_choices(await self._jobs.backends(), time.time(), who.language)
+            known, now = await self._jobs.backends(), time.time()
+            choices = provider_choices(known, now, who.language)
+            clips = clip_choices(known, now, who.language)
         except RequestRejected as exc:
             return {self._answers: refusal(exc, request)}
-        return {self._answers: answer("providers", choices=choices)}
+        return {self._answers: answer("providers", choices=choices, clips=clips)}

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from komadori.domain.states import JobKind, JobState, StepKind, StepState
 from komadori.domain.view import Frame, JobView, PanelView, Problem, StepView
 from komadori.errors import RequestRejected
+from komadori.ui.render_waits import away_words, waits_for_server
 from komadori.ui.texts import Language, say, say_or
 
 _MOMENT_S = 5
@@ -106,8 +107,8 @@ def problem_words(problem: Problem, language: Language) -> str:
 
 
 def panel_count(view: JobView) -> tuple[int, int, int]:
-    """Return how many panels, or pictures of a first frame, are drawn, failed, and wanted."""
-    if view.kind is JobKind.FRAME:
+    """Return how many panels, pictures of a first frame, or clips are made, failed, and wanted."""
+    if view.kind in (JobKind.FRAME, JobKind.CLIP):
         return _picture_count(finals(view))
     if not view.panels:
         wanted = view.request.get("panels")
@@ -189,6 +190,8 @@ def _running(view: JobView, language: Language) -> str:
         return say(language, "say_scenes")
     if view.kind is JobKind.FRAME:
         return _drawing_frame(view, running, language)
+    if view.kind is JobKind.CLIP:
+        return _making_clip(view, running, language)
     done, failed, total = panel_count(view)
     if view.panels and total:
         # Several may be drawn at once: the sentence names the lowest, the strip shows them all.
@@ -209,11 +212,24 @@ def _drawing_frame(view: JobView, running: list[StepView], language: Language) -
     return say(language, f"say_drawing_{what}_of", number=step.number, total=total)
 
 
+def _making_clip(view: JobView, running: list[StepView], language: Language) -> str:
+    """Name the clip that is made by its place: its number may be that of a panel."""
+    done, failed, total = panel_count(view)
+    if total < 2:
+        return say(language, "say_making_clip")
+    first = min((step.number for step in running), default=None)
+    places = [place for place, frame in enumerate(view.frames, 1) if frame.number == first]
+    place = places[0] if places else min(done + failed + 1, total)
+    return say(language, "say_making_clip_of", number=place, total=total)
+
+
 def _waiting(view: JobView, language: Language) -> str:
     step = next_to_go_on(view)
     problem = (step.problem if step else None) or view.problem
     if problem is not None and problem.code == AWAITING_APPROVAL:
         return say(language, "say_approval")
+    if waits_for_server(problem):
+        return away_words(view.servers, view.provider, language)
     pause = _PAUSE.match(problem.message) if problem else None
     if pause is None:
         return _with_reason(problem, "say_waiting", language)
@@ -237,6 +253,8 @@ def _cancelled(view: JobView, done: int, total: int, language: Language) -> str:
         return say(language, _key(view, "say_cancelled"), done=done, total=total)
     if unanswered := _unanswered(view):
         return say(language, "say_cancelled_unanswered", count=unanswered)
+    if view.kind is JobKind.CLIP:
+        return say(language, "say_cancelled_none_clip")
     has_drafts = any(frame.picture is not None for frame in view.frames)
     return say(language, "say_cancelled_drafts" if has_drafts else "say_cancelled_none")
 
@@ -265,8 +283,8 @@ def _why_failed(view: JobView) -> Problem | None:
 
 
 def _key(view: JobView, key: str) -> str:
-    """A first frame has pictures where a storyboard has panels."""
-    return f"{key}_frame" if view.kind is JobKind.FRAME else key
+    """A first frame has pictures, a clip job has clips where a storyboard has panels."""
+    return f"{key}_{view.kind.value}" if view.kind in (JobKind.FRAME, JobKind.CLIP) else key
 
 
 def _completed(view: JobView, count: int, language: Language) -> str:

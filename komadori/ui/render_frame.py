@@ -3,17 +3,20 @@
 The pieces go over the wire as those of the storyboard do, and are patched in the same way.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from komadori.domain.states import JobState, StepKind, StepState
 from komadori.domain.view import JobView, StepView
 from komadori.ui.render import AWAITING_APPROVAL, esc, problem_words
-from komadori.ui.render_again import may_be_made, may_be_resent
+from komadori.ui.render_acts import actions, button, code_of, preview, stage_word, trouble
+from komadori.ui.render_comfy import step_words
 from komadori.ui.render_making import SKETCH, cost_side, making_side, size_of
-from komadori.ui.render_names import SHAPES, job_state, state_word
+from komadori.ui.render_names import SHAPES, state_word
 from komadori.ui.render_stage import folded
 from komadori.ui.render_strip import strip
-from komadori.ui.texts import Language, has, say
+from komadori.ui.render_waits import retold, waits_for_server
+from komadori.ui.texts import Language, say
 
 _WITHOUT_PICTURE = frozenset({StepState.FAILED, StepState.UNKNOWN, StepState.WAITING})
 
@@ -55,56 +58,20 @@ def finals_of(view: JobView) -> list[StepView]:
 def awaits_approval(view: JobView) -> bool:
     """Whether a person is asked for the next word: draw the final picture, or another draft."""
     return not view.state.is_final and any(
-        step.state is StepState.WAITING and _code(step) == AWAITING_APPROVAL
+        step.state is StepState.WAITING and code_of(step) == AWAITING_APPROVAL
         for step in finals_of(view)
     )
 
 
-def _code(step: StepView) -> str:
-    return step.problem.code if step.problem else ""
-
-
 def _head(view: JobView, language: Language) -> str:
     title = view.title or say(language, "jobs_untitled")
-    return (
-        f'<div class="about-job"><h2>{esc(title)}</h2>{_state(view, language)}</div>'
-        f'<div class="progress is-{view.state.value.lower()}">'
-        f"{strip(view, language)}{_actions(view, language)}</div>"
-    )
-
-
-def _state(view: JobView, language: Language) -> str:
-    if may_be_resent(view) and not any(step.picture for step in view.steps):
-        word = say(language, "state_UNKNOWN")  # nothing of it is done, whatever the job is called
-        return (
-            f'<span class="state is-unknown"><i aria-hidden="true">{SHAPES[StepState.UNKNOWN]}</i> '
-            f"{esc(word)}</span>"
-        )
-    key = f"state_{view.state.value}"
     is_told_by_stage = view.state is JobState.RUNNING or awaits_approval(view)
-    if is_told_by_stage and view.stage is not None and has(f"stage_{view.stage.value}"):
-        key = f"stage_{view.stage.value}"
-    return job_state(view.state, say(language, key))
-
-
-def _actions(view: JobView, language: Language) -> str:
-    if view.state is JobState.CANCELLING:
-        word = esc(say(language, "cancel_sent"))
-        return f'<button type="button" data-key="cancelling" disabled>{word}</button>'
-    if not view.state.is_final:
-        return _button("cancel", "cancel", language)
-    if may_be_made(view):
-        codes = {_code(step) for step in view.steps if step.state is StepState.FAILED}
-        # What was refused will be refused again: then it is not the thing to do.
-        look = "" if codes == {"refused"} else "is-primary"
-        return _button("retry", "frame_missing", language, look=look)
-    return ""
-
-
-def _button(do: str, key: str, language: Language, look: str = "", more: str = "") -> str:
-    word = esc(say(language, key))
+    acts = actions(view, "frame_missing", language)
+    state = stage_word(view, language, is_told_by_stage=is_told_by_stage)
     return (
-        f'<button type="button" class="{look}" data-key="{do}" data-do="{do}"{more}>{word}</button>'
+        f'<div class="about-job"><h2>{esc(title)}</h2>{state}</div>'
+        f'<div class="progress is-{view.state.value.lower()}">'
+        f"{strip(view, language)}{acts}</div>"
     )
 
 
@@ -114,7 +81,7 @@ def _body(view: JobView, language: Language) -> str:
     count = len(shown) or _wanted(view)
     return (
         f'<div class="shot" style="{_ratio(view)}">'
-        f'<div class="main-side">{_trouble(view, language)}'
+        f'<div class="main-side">{trouble(view, language)}'
         f'<div class="takes{_many(count, view)}" data-key="takes">{cards}</div>'
         f"{_approve(view, shown, language) if is_asking else ''}</div>"
         f"{_aside(view, shown, language)}</div>"
@@ -164,6 +131,9 @@ def picture_name(step: StepView, count: int, language: Language) -> str:
 
 def _card(step: StepView, view: JobView, language: Language) -> str:
     siblings = sum(one.kind is step.kind for one in view.steps)
+    if waits_for_server(step.problem):  # of a single picture the sentence above tells it
+        problem = retold(step.problem, view, language) if siblings > 1 else None
+        step = replace(step, problem=problem)
     name = picture_name(step, siblings, language)
     key = f"{step.kind.value}-{step.number}"
     is_picked = _is_picked(step, view)
@@ -205,7 +175,7 @@ def _inner(step: StepView, siblings: int, language: Language) -> str:
         source = f"/files/{esc(step.picture)}"
         return f'<img src="{source}" alt="" decoding="async">{number}'
     if step.state is StepState.RUNNING or step.state in _WITHOUT_PICTURE:
-        return number + _note(step, siblings, language) + line
+        return preview(step) + number + _note(step, siblings, language) + line
     return number
 
 
@@ -217,7 +187,7 @@ def _note(step: StepView, siblings: int, language: Language) -> str:
     if step.problem is not None and not is_told:
         reason = f"<small>{esc(problem_words(step.problem, language))}</small>"
     elif is_running and step.making is not None:
-        reason = f"<small>{esc(step.making.label)}</small>"
+        reason = f"<small>{esc(step_words(step, language))}</small>"
     shape = SHAPES[step.state]
     return f'<span class="note"><b><i aria-hidden="true">{shape}</i> {esc(word)}</b>{reason}</span>'
 
@@ -243,10 +213,14 @@ def _card_acts(step: StepView, view: JobView, siblings: int, language: Language)
     if awaits_approval(view):
         if siblings == 1:
             return ""
-        return _button("approve", "frame_approve_this", language, more=more)
+        return button("approve", "frame_approve_this", language, more=more)
     use = ""
     if _is_choice(view) and step.kind is StepKind.FRAME and view.picked != step.number:
-        use = _button("pick", "frame_use", language, more=more)
+        use = button("pick", "frame_use", language, more=more)
+    if step.kind is StepKind.FRAME:
+        use += button(
+            "clip", "clip_of_it", language, look="" if siblings == 1 else "as-link", more=more
+        )
     return use + _download(step, "button" if siblings == 1 else "as-link", language)
 
 
@@ -264,7 +238,7 @@ def _approve(view: JobView, shown: list[StepView], language: Language) -> str:
     done = [step for step in shown if step.picture is not None]
     final = ""
     if len(done) == 1:
-        final = _button(
+        final = button(
             "approve",
             "frame_approve",
             language,
@@ -276,7 +250,7 @@ def _approve(view: JobView, shown: list[StepView], language: Language) -> str:
         f'<div class="approve" data-key="approve" data-job="{esc(view.id)}">{final}'
         f'<p class="quiet">{esc(_approve_note(view, done, language))}</p>'
         f'<div class="again"><input type="text" data-wish maxlength="1000" placeholder="{hint}" '
-        f'aria-label="{hint}">{_button("another", "frame_another", language)}</div></div>'
+        f'aria-label="{hint}">{button("another", "frame_another", language)}</div></div>'
     )
 
 
@@ -289,32 +263,6 @@ def _approve_note(view: JobView, done: list[StepView], language: Language) -> st
     if is_by_another and view.request.get("provider") != SKETCH:
         return say(language, "frame_approve_note_sketch")
     return say(language, "frame_approve_note_many" if len(done) > 1 else "frame_approve_note")
-
-
-def _trouble(view: JobView, language: Language) -> str:
-    """Say what to do about requests without an answer, and about what has failed."""
-    parts = []
-    unknown = [step for step in view.steps if step.state is StepState.UNKNOWN]
-    if unknown and may_be_resent(view):
-        parts.append(
-            f'<div class="trouble is-unknown" data-key="unknown" role="alert">'
-            f"<p>{esc(_unanswered(unknown, view, language))}</p>"
-            f'<p class="quiet">{esc(say(language, "frame_unknown_note"))}</p>'
-            f"{_button('resend', 'frame_resend', language)}</div>"
-        )
-    failed = next((step for step in view.steps if step.state is StepState.FAILED), None)
-    if failed is not None and view.state.is_final:
-        key = f"frame_help_{_code(failed)}"
-        words = say(language, key if has(key) else "frame_help_other")
-        parts.append(f'<div class="trouble" data-key="failed"><p>{esc(words)}</p></div>')
-    return "".join(parts)
-
-
-def _unanswered(unknown: list[StepView], view: JobView, language: Language) -> str:
-    label = next((step.making.label for step in unknown if step.making), view.provider)
-    if len(unknown) == 1:
-        return say(language, "frame_unknown", label=label)
-    return say(language, "frame_unknown_many", count=len(unknown), label=label)
 
 
 def _aside(view: JobView, shown: list[StepView], language: Language) -> str:

@@ -15,9 +15,11 @@ from komadori.ui.render import (
 from komadori.ui.render_again import may_be_made, may_be_resent, resend_why
 from komadori.ui.render_names import job_state
 from komadori.ui.render_strip import frames_words, mini_strip
+from komadori.ui.render_waits import retold, waits_for_server
 from komadori.ui.texts import Language, say
 
 PAGE_SIZE = 20
+_COUNTED = frozenset({JobKind.STORYBOARD, JobKind.CLIP})
 
 
 def job_list(
@@ -74,10 +76,10 @@ def _title(view: JobView, language: Language) -> str:
 
 def _kind(view: JobView, board: str, language: Language) -> str:
     words = [say(language, f"kind_{view.kind.value}"), board]
-    if view.kind is JobKind.STORYBOARD and view.frames:
+    if view.kind in _COUNTED and view.frames:
         words.append(frames_words(view, language))
-    if view.problem is not None:
-        words.append(problem_words(view.problem, language))
+    if (problem := retold(view.problem, view, language)) is not None:
+        words.append(problem_words(problem, language))
     return " · ".join(word for word in words if word)
 
 
@@ -90,7 +92,8 @@ def _when(view: JobView, now: float, language: Language) -> str:
     if view.position is not None:
         words.append(esc(say(language, "jobs_position", position=view.position)))
     parked = [frame.waits_until for frame in view.frames if frame.waits_until is not None]
-    if view.state is JobState.WAITING and parked:
+    is_timed = bool(parked) and not waits_for_server(view.problem)
+    if view.state is JobState.WAITING and is_timed:
         goes_on = say(language, "jobs_goes_on", time=clock_tag(min(parked)))
         words.append(f"<span>{goes_on}</span>")
     elif view.started_at is not None:

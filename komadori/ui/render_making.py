@@ -75,18 +75,18 @@ def size_of(view: JobView) -> tuple[int, int]:
 
 def _facts(step: StepView, making: Making, view: JobView, language: Language) -> str:
     by = " · ".join(word for word in (making.label, making.model) if word)
-    rows = [_row("frame_made_by", by, language, note=why_words(making.why, language))]
+    rows = [row("frame_made_by", by, language, note=why_words(making.why, language))]
     if step.started_at is not None and step.ended_at is not None:
         took = part_time(step.ended_at - step.started_at, language)
-        rows.append(_row("frame_made_time", took, language))
+        rows.append(row("frame_made_time", took, language))
     if making.timeout_s is not None:
         limit = limit_words(making.timeout_s, making.timeout_reason, language)
-        rows.append(_row("frame_made_limit", limit, language))
+        rows.append(row("frame_made_limit", limit, language))
     rows.append(_cost(making, view, language))
     width, height = size_of(view)
-    rows.append(_row("frame_made_size", f"{width} × {height}", language))
+    rows.append(row("frame_made_size", f"{width} × {height}", language))
     if making.seed is not None:
-        rows.append(_row("frame_made_seed", str(making.seed), language, copies=str(making.seed)))
+        rows.append(row("frame_made_seed", str(making.seed), language, copies=str(making.seed)))
     return "".join(rows)
 
 
@@ -98,18 +98,19 @@ def _cost(making: Making | None, view: JobView, language: Language) -> str:
     if not view.cost:
         is_free = making is not None and making.provider == SKETCH and not unanswered
         text = say(language, "frame_made_free") if is_free else unanswered
-        return _row("frame_made_cost", text, language)
+        return row("frame_made_cost", text, language)
     paid = sum(step.making is not None and step.making.cost is not None for step in view.steps)
     notes = [say(language, "frame_made_cost_all", count=paid)] if paid > 1 else []
     notes += [f"+ {unanswered}"] if unanswered else []
-    return _row("frame_made_cost", _sums(view.cost), language, note=" ".join(notes))
+    return row("frame_made_cost", _sums(view.cost), language, note=" ".join(notes))
 
 
 def _sums(prices: Sequence[Price]) -> str:
     return " + ".join(price_words(price) for price in prices)
 
 
-def _row(key: str, text: str, language: Language, *, note: str = "", copies: str = "") -> str:
+def row(key: str, text: str, language: Language, *, note: str = "", copies: str = "") -> str:
+    """Draw one fact: its name, and what it is; "" where there is nothing to tell."""
     if not text:
         return ""
     small = f"<small>{esc(note)}</small>" if note else ""

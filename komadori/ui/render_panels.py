@@ -1,13 +1,16 @@
 """A storyboard's panels as cards, and what the large picture tells of each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from komadori.domain.states import StepKind, StepState
 from komadori.domain.story import Line, Scene, TimeOfDay, Weather
 from komadori.domain.view import JobView, PanelView, StepView, VersionView
 from komadori.ui.render import age_words, esc, panel_count, problem_words, time_tag
+from komadori.ui.render_acts import preview
 from komadori.ui.render_makers import labels_of, panel_maker, provider_words
 from komadori.ui.render_names import SHAPES, state_word
+from komadori.ui.render_waits import retold
 from komadori.ui.texts import Language, say
 
 
@@ -16,7 +19,10 @@ def cards(view: JobView, language: Language) -> list[str]:
     if view.panels:
         steps = {step.number: step for step in view.steps if step.kind is StepKind.PANEL}
         labels = labels_of(view)
-        return [card(panel, steps.get(panel.number), labels, language) for panel in view.panels]
+        panels = [
+            replace(panel, problem=retold(panel.problem, view, language)) for panel in view.panels
+        ]
+        return [card(panel, steps.get(panel.number), labels, language) for panel in panels]
     total = panel_count(view)[2]
     return [outline(number, language) for number in range(1, total + 1)]
 
@@ -38,6 +44,7 @@ def card(
     `labels`: what those are called who have drawn for this job.
     """
     told = about(panel, step, labels, language)
+    inner = f"{_so_far(panel, step)}{_picture(panel, language)}{_line_of(panel, step)}"
     word = panel_word(panel, language)
     name = f"{say(language, 'panel_open', number=panel.number)}: {word}"
     state = StepState.RUNNING if panel.redo else panel.state
@@ -45,7 +52,7 @@ def card(
         f'<button type="button" class="panel is-{state.value.lower()}" '
         f'data-key="panel-{panel.number}" data-panel="{panel.number}" '
         f'data-picture="{esc(panel.picture or "")}" aria-label="{esc(name)}">'
-        f'<span class="picture">{_picture(panel, language)}{_line_of(panel, step)}</span>'
+        f'<span class="picture">{inner}</span>'
         f'<span class="about" hidden>{told}</span></button>'
     )
 
@@ -92,6 +99,11 @@ def versions(
         return f'<p class="quiet">{esc(say(language, "dialog_versions_none"))}</p>'
     rows = "".join(_version(item, labels, now, language) for item in reversed(items))
     return f'<ol class="versions">{rows}</ol>'
+
+
+def _so_far(panel: PanelView, step: StepView | None) -> str:
+    """Draw the preview of a panel that has no picture yet."""
+    return preview(step) if step is not None and panel.picture is None else ""
 
 
 def _picture(panel: PanelView, language: Language) -> str:

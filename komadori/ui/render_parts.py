@@ -10,14 +10,16 @@ from komadori.ui.texts import Language, has, say
 COMPRESS = "compress "
 """Begins the stage of one reference; its name follows."""
 SCENE = "scene"
+COMFY = "ComfyUI"
+"""Begins the stage of a prompt at a server; the server's name follows."""
 
 # What kind of work a part is, in the order in which it comes; each has a pattern of its own.
 _WORK: Mapping[str, frozenset[str]] = {
     "prepare": frozenset({"references", "compress", "split"}),
-    "draw": frozenset({"draw"}),
+    "draw": frozenset({"draw", COMFY}),
     "send": frozenset({"connect", "upload"}),
     "wait": frozenset({"wait", "poll"}),
-    "receive": frozenset({"receive", "parse", "download"}),
+    "receive": frozenset({"receive", "parse", "download", "fetch"}),
     "keep": frozenset({"fit", "store"}),
 }
 WORKS = (*_WORK, "other")
@@ -38,7 +40,9 @@ def work_of(stage: str) -> str:
 
 
 def stage_kind(stage: str) -> str:
-    """Return a stage without the name of its reference."""
+    """Return a stage without the name of its reference or server."""
+    if stage.startswith(f"{COMFY} "):
+        return COMFY
     return "compress" if stage.startswith(COMPRESS) else stage
 
 

@@ -67,7 +67,7 @@ def _actions(view: JobView, language: Language) -> str:
         return f'<button type="button" data-key="cancelling" disabled>{word}</button>'
     if not view.state.is_final:
         return _button("cancel", "", "cancel", language)
-    return ""
+    return _button("clips", "", "clip_of_all", language)
 
 
 def _unanswered(view: JobView, language: Language) -> str:

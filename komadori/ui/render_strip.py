@@ -6,7 +6,9 @@ from komadori.domain.ids import ArtifactId
 from komadori.domain.states import JobKind, JobState, StepKind, StepState
 from komadori.domain.view import Frame, JobView
 from komadori.ui.render import clock_tag, esc, next_to_go_on, panel_count, sentence, step_of
+from komadori.ui.render_acts import preview
 from komadori.ui.render_names import SHAPES, state_word, step_name
+from komadori.ui.render_waits import away_words, waits_for_server
 from komadori.ui.texts import Language, say
 
 _MANY = 15
@@ -19,6 +21,9 @@ _IN_LISTS = 12
 _PRESSING = (StepState.FAILED, StepState.UNKNOWN, StepState.RUNNING, StepState.WAITING)
 
 
+_WITHOUT_STORY = frozenset({JobKind.FRAME, JobKind.CLIP})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One cell of the strip."""
@@ -27,15 +32,17 @@ class Cell:
     state: StepState
     progress: float = 0.0
     picture: ArtifactId | None = None
+    preview: str = ""
+    """The picture of what is there so far, drawn."""
     is_text: bool = False
 
 
 def cells(view: JobView, language: Language) -> list[Cell]:
     """Return the strip's cells: the splitting of the story, then one for each panel.
 
-    A first frame has no story: its drafts and pictures are the strip.
+    First frames and clips have no story: what is made of them is the strip.
     """
-    if view.kind is JobKind.FRAME:
+    if view.kind in _WITHOUT_STORY:
         return [_frame_cell(view, frame, language) for frame in view.frames]
     scenes = step_of(view, StepKind.SCENES, 1) or step_of(view, StepKind.SCENES, 0)
     first = Cell(
@@ -60,11 +67,20 @@ def strip(view: JobView, language: Language) -> str:
 
 def _told(view: JobView, language: Language) -> str:
     """Return the sentence, with the time at which a waiting job goes on."""
-    text = esc(sentence(view, language))
     step = next_to_go_on(view)
+    if step is not None and waits_for_server(step.problem):
+        return _told_away(view, language)
+    text = esc(sentence(view, language))
     if step is None or step.waits_until is None:
         return text
     return say(language, "say_goes_on", sentence=text, time=clock_tag(step.waits_until))
+
+
+def _told_away(view: JobView, language: Language) -> str:
+    """Return which server is waited for. It goes on when that is there, whatever the clock says."""
+    words = away_words(view.servers, view.provider, language, clock=clock_tag, safe=esc)
+    link = f'<a href="#health" data-room="health">{esc(say(language, "health_link"))}</a>'
+    return f"{words} {link}"
 
 
 def mini_strip(view: JobView, language: Language) -> str:
@@ -94,6 +110,8 @@ def frames_words(view: JobView, language: Language) -> str:
         return ""
     if view.kind is JobKind.FRAME:
         key = "jobs_pictures" if done == count else "jobs_pictures_part"
+    elif view.kind is JobKind.CLIP:
+        key = "jobs_clips" if done == count else "jobs_clips_part"
     else:
         key = "jobs_panels" if done == count else "jobs_panels_part"
     return say(language, key, count=count, done=done)
@@ -131,6 +149,7 @@ def _panel_cells(view: JobView, language: Language) -> list[Cell]:
             state=StepState.RUNNING if panel.redo else panel.state,
             progress=steps[panel.number].progress if panel.number in steps else 0.0,
             picture=panel.picture,
+            preview=preview(steps[panel.number]) if panel.number in steps else "",
         )
         for panel in view.panels
     ]
@@ -143,6 +162,7 @@ def _frame_cell(view: JobView, frame: Frame, language: Language) -> Cell:
         state=frame.state,
         progress=step.progress if step else 0.0,
         picture=frame.picture,
+        preview=preview(step) if step else "",
     )
 
 
@@ -151,6 +171,8 @@ def _cell(cell: Cell, language: Language) -> str:
     inner = f'<b aria-hidden="true">{SHAPES[cell.state]}</b>'
     if cell.picture is not None:
         inner = f'<img src="/files/{esc(cell.picture)}/thumb" alt="" decoding="async">'
+    elif cell.preview:
+        inner = cell.preview
     elif cell.is_text:
         inner = '<b aria-hidden="true">¶</b>'
     line = ""

@@ -25,6 +25,7 @@ from komadori.ui.cookie import SessionCookie
 from komadori.ui.files import file_routes
 from komadori.ui.first_paint import FirstPaint
 from komadori.ui.guards import ClosedDoors, KnownCalls, SecurityHeaders, SmallBodies
+from komadori.ui.health_desk import HealthDesk
 from komadori.ui.join import join_routes
 from komadori.ui.listener import listen
 
@@ -39,7 +40,12 @@ _SWEEP_EVERY_S = 3600
 
 
 def make_app(
-    jobs: Jobs, sessions: Sessions, *, gradio_folder: Path, lifespan: Lifespan | None = None
+    jobs: Jobs,
+    sessions: Sessions,
+    desk: HealthDesk,
+    *,
+    gradio_folder: Path,
+    lifespan: Lifespan | None = None,
 ) -> FastAPI:
     """Return the whole application. `gradio_folder` is where Gradio keeps uploads and copies.
 
@@ -58,7 +64,7 @@ def make_app(
     app.add_api_route("/healthz", _healthz)
     app.include_router(file_routes(jobs, sessions))
     app.include_router(join_routes(sessions))
-    _mount_page(app, jobs, sessions)
+    _mount_page(app, jobs, sessions, desk)
     app.add_middleware(SmallBodies)
     app.add_middleware(ClosedDoors, folder=gradio_folder)
     app.add_middleware(SecurityHeaders)
@@ -76,7 +82,7 @@ def _set_environment(gradio_folder: Path) -> None:
     }
 
 
-def _mount_page(app: FastAPI, jobs: Jobs, sessions: Sessions) -> None:
+def _mount_page(app: FastAPI, jobs: Jobs, sessions: Sessions, desk: HealthDesk) -> None:
     import gradio as gr
 
     from komadori.ui.api import call_names, take_short_calls
@@ -86,7 +92,7 @@ def _mount_page(app: FastAPI, jobs: Jobs, sessions: Sessions) -> None:
     from komadori.ui.uploads import UPLOAD_MAX_BYTES, take_uploads_only
 
     take_uploads_only()
-    page = build_page(jobs, sessions)
+    page = build_page(jobs, sessions, desk)
     take_short_calls(page)
     every_name, told_names = call_names(page)
     app.add_middleware(KnownCalls, callable_names=every_name, told=told_names)

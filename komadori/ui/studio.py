@@ -31,6 +31,8 @@ STAGE_EVENTS = (
     "look_again",
     "look_away",
 )
+_ELSEWHERE = frozenset({JobKind.FRAME, JobKind.CLIP})
+"""What is shown in tabs of its own."""
 
 
 class Studio(StageTab):
@@ -150,7 +152,7 @@ class Studio(StageTab):
         if linked and (view := await self._found(who, linked)) is not None:
             return view
         listed = (await self._jobs.list(who.session, limit=20)).items
-        newest = [view for view in listed if view.kind is not JobKind.FRAME]
+        newest = [view for view in listed if view.kind not in _ELSEWHERE]
         for view in newest:
             if not view.state.is_final:
                 return await self._found(who, view.id)
@@ -163,14 +165,14 @@ class Studio(StageTab):
             view = await storyboard_of(self._jobs, who.session, JobId(name))
         except NotFound:
             return None
-        return None if view.deleted or view.kind is JobKind.FRAME else view
+        return None if view.deleted or view.kind in _ELSEWHERE else view
 
     async def _is_gone(self, who: Visit, name: str, shown: JobView | None) -> bool:
-        """Whether a job that a link names is nowhere; a first frame is in its own tab."""
+        """Whether a job that a link names is nowhere; some kinds are in tabs of their own."""
         if shown is not None and shown.id == name:
             return False
         try:
-            return (await self._jobs.get(who.session, JobId(name))).kind is not JobKind.FRAME
+            return (await self._jobs.get(who.session, JobId(name))).kind not in _ELSEWHERE
         except NotFound:
             return True
 

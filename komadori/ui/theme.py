@@ -11,121 +11,66 @@ import gradio as gr
 from komadori.domain.requests import (
     CANDIDATES_MAX,
     CAST_MAX,
+    FPS_MAX,
+    FPS_MIN,
     PROMPT_MAX_CHARS,
+    SECONDS_MAX,
+    SECONDS_MIN,
     SEED_MAX,
     SIDE_MAX,
     SIDE_MIN,
     STORY_MAX_CHARS,
     STORY_MIN_CHARS,
+    ClipRequest,
 )
 from komadori.ui.presets import all_preset_words
 from komadori.ui.render_jobs import PAGE_SIZE
+from komadori.ui.script_texts import SCRIPT_TEXTS
 from komadori.ui.texts import LANGUAGES, catalog
 from komadori.ui.uploads import UPLOAD_MAX_BYTES
 
 _ASSETS = Path(__file__).parent / "assets"
 _SAMPLES = Path(__file__).parent / "samples"
-_STYLES = ("paper.css", "gradio.css", "stage.css", "dialog.css", "jobs.css", "frame.css")
+_STYLES = (
+    "paper.css",
+    "gradio.css",
+    "stage.css",
+    "dialog.css",
+    "jobs.css",
+    "health.css",
+    "frame.css",
+    "clip.css",
+)
 _SCRIPTS = (
     "page.js",
     "providers.js",
+    "options.js",
     "form.js",
     "stage.js",
     "jobs.js",
+    "health.js",
     "frame_slots.js",
     "frame_form.js",
+    "kind_stage.js",
     "frame.js",
+    "clip_source.js",
+    "clip_form.js",
+    "clip.js",
 )
-# What is drawn for the stage of a storyboard is drawn alike on that of a first frame.
-_STAGE = re.compile(r"#stage(?![\w-])")
-_STAGES = ":is(#stage, #frame-stage)"
+# What is drawn for the stage of a storyboard is drawn alike on the others; so with forms.
+_ALIKE = (
+    (re.compile(r"#frame-stage(?![\w-])"), ":is(#frame-stage, #clip-stage)"),
+    (re.compile(r"#stage(?![\w-])"), ":is(#stage, #frame-stage, #clip-stage)"),
+    (re.compile(r"#frame-form(?![\w-])"), ":is(#frame-form, #clip-form)"),
+    (re.compile(r"#frame(?![\w-])"), ":is(#frame, #clip)"),
+    (re.compile(r"#frame-draw(?![\w-])"), ":is(#frame-draw, #clip-make)"),
+)
 
 PANELS_DEFAULT = 12
+CLIP_SECONDS: float = ClipRequest.model_fields["seconds"].default
+CLIP_FPS: int = ClipRequest.model_fields["fps"].default
 FORM_FIELDS = 11
 """How many values a kept draft has: story, panels, seven of style, who draws, cast."""
-
-# What the scripts say themselves, because they answer before the server does.
-SCRIPT_TEXTS = (
-    "story_count",
-    "story_count_short",
-    "panels_label",
-    "panels_number",
-    "cast_empty",
-    "cast_remove",
-    "cast_with_picture",
-    "cancel_sent",
-    "cancel_toast",
-    "deleted_toast",
-    "deleted_undo",
-    "undeleted_toast",
-    "dialog_close",
-    "dialog_previous",
-    "dialog_next",
-    "dialog_versions",
-    "dialog_versions_loading",
-    "dialog_redo",
-    "dialog_wish",
-    "dialog_wish_hint",
-    "dialog_wish_empty",
-    "dialog_redo_wish",
-    "dialog_redo_seed",
-    "dialog_redo_note",
-    "jobs_log",
-    "jobs_log_hide",
-    "link_title",
-    "link_text",
-    "link_copy",
-    "link_copied",
-    "notice_close",
-    "connection_lost",
-    "broken_inside",
-    "switch_language",
-    "switch_shade",
-    "frame_draft",
-    "frame_sample",
-    "frame_prompt",
-    "frame_scene",
-    "frame_scene_hint",
-    "frame_cast",
-    "frame_cast_hint",
-    "frame_cast_add",
-    "frame_cast_studio",
-    "frame_size",
-    "frame_provider",
-    "frame_candidates",
-    "frame_seed",
-    "frame_draw",
-    "draw_shortcut",
-    "frame_slot_replace",
-    "frame_slot_choose",
-    "frame_slot_remove",
-    "frame_slot_large",
-    "reject_upload_missing",
-    "frame_nobody",
-    "frame_name",
-    "cast_description",
-    "frame_in_shot",
-    "frame_looks",
-    "frame_cast_none",
-    "frame_size_own",
-    "frame_width",
-    "frame_height",
-    "frame_draft_note_none",
-    "frame_draft_note_sketch",
-    "frame_draft_note_provider",
-    "frame_draft_none",
-    "frame_draft_sketch",
-    "frame_draft_provider",
-    "frame_provider_auto",
-    "frame_seed_new",
-    "frame_prompt_hint",
-    "frame_cost_free",
-    "frame_cost_unknown",
-    "frame_cost_many",
-    "frame_cost_one",
-    "frame_count",
-    "frame_slot_wait",
-)
 
 _SANS = (
     "system-ui",
@@ -300,6 +245,16 @@ def _head() -> str:
             "seed_max": SEED_MAX,
             "most_bytes": UPLOAD_MAX_BYTES,
         },
+        "clip": {
+            "prompt": PROMPT_MAX_CHARS,
+            "seconds": CLIP_SECONDS,
+            "seconds_min": SECONDS_MIN,
+            "seconds_max": SECONDS_MAX,
+            "fps": CLIP_FPS,
+            "fps_min": FPS_MIN,
+            "fps_max": FPS_MAX,
+            "seed_max": SEED_MAX,
+        },
     }
     data = (
         f"window.KOMADORI_WORDS={_json(words)};window.KOMADORI_LIMITS={_json(limits)};"
@@ -307,7 +262,8 @@ def _head() -> str:
         f"window.KOMADORI_PRESETS={_json(all_preset_words())};"
     )
     style = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _STYLES)
-    style = _STAGE.sub(_STAGES, style)
+    for place, places in _ALIKE:
+        style = place.sub(places, style)
     scripts = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     icon = quote((_ASSETS / "icon.svg").read_text(encoding="utf-8"))
     link = f'<link rel="icon" type="image/svg+xml" href="data:image/svg+xml,{icon}">'

@@ -1,4 +1,4 @@
-"""Files that cross the API: pictures that callers send, and copies of panels that they fetch."""
+"""Files that cross the API: pictures that callers send, and copies of what they fetch."""
 
 import asyncio
 import contextlib
@@ -43,14 +43,16 @@ class Uploads:
         """
         return await asyncio.to_thread(self._read, file.get("path"), field)
 
-    async def offer(self, artifact: ArtifactId, source: Path, name: str) -> dict[str, Any]:
+    async def offer(
+        self, artifact: ArtifactId, source: Path, name: str, media_type: str = "image/webp"
+    ) -> dict[str, Any]:
         """Make a file fetchable under a name, as the Gradio client expects files in its answers."""
         path = await asyncio.to_thread(self._copy, artifact, source, name)
         return {
             "path": str(path),
             "url": f"/gradio_api/file={path}",
             "orig_name": name,
-            "mime_type": "image/webp",
+            "mime_type": media_type,
             "meta": {"_type": "gradio.FileData"},
         }
 
@@ -74,6 +76,9 @@ class Uploads:
         folder = self._folder / _SHELF / code
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / name
+        with contextlib.suppress(FileNotFoundError):
+            if target.lstat().st_ctime > time.time() - KEPT_S / 2:
+                return target  # it is there for long enough; polling callers ask often
         draft = folder / secrets.token_hex(8)
         try:
             os.link(source, draft)  # costs nothing, and its change time starts the day anew

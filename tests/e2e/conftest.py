@@ -1,5 +1,6 @@
 """The real app on a free port with a folder of its own, ended so that nothing of it is left."""
 
+import json
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ import pytest
 from playwright.sync_api import Browser, ViewportSize
 
 from tests.e2e.browser import WIDE, NewReader, Reader, chromium_in
+from tests.fakes.comfy_server import comfy_server
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60
@@ -51,6 +53,21 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """One app for all tests that only use it."""
     with _running(tmp_path_factory.mktemp("app")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def clip_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One app with a fake ComfyUI that can run every workflow; pictures are still sketches."""
+    folder = tmp_path_factory.mktemp("clips")
+    with comfy_server(folder / "comfy", "--step-seconds", "0.1") as server:
+        servers = [{"name": "a", "url": server.url}]
+        environment = {
+            "KOMADORI_COMFYUI__SERVERS": json.dumps(servers),
+            "KOMADORI_DEFAULTS__IMAGE__PROVIDER": "sketch",
+            "KOMADORI_DEFAULTS__CONCURRENCY__IMAGE_WORKERS": "2",
+        }
+        with _running(folder, environment=environment) as running:
+            yield running
 
 
 @pytest.fixture(scope="session")

@@ -42,8 +42,14 @@ ENDPOINTS = {
     ],
     "/create_frame": [
         *("prompt", "scene_reference", "characters", "character_ids", "size", "provider"),
-        *("seed", "candidates", "draft", "session_key", "idempotency_key"),
+        *("seed", "candidates", "draft", "session_key", "idempotency_key", "options"),
     ],
+    "/create_clip": [
+        *("first_frame", "job_id", "panels", "prompt", "workflow", "seconds", "fps", "seed"),
+        *("width", "height", "options", "session_key", "idempotency_key"),
+    ],
+    "/job_clips": ["job_id", "session_key"],
+    "/workflows": [],
     "/approve_draft": ["job_id", "draft", "session_key"],
     "/redo_draft": ["job_id", "request", "seed", "session_key"],
     "/pick_candidate": ["job_id", "number", "session_key"],

@@ -51,7 +51,7 @@ def test_the_page_is_photographed_in_both_widths_and_shades(
     page.locator('#stage [data-do="retry"]').wait_for()
     photograph(page, f"{language}-5-studio-cancelled", at="#stage")
 
-    page.get_by_role("tab").nth(2).click()
+    page.get_by_role("tab").nth(3).click()
     expect(job_rows(page)).to_have_count(2)
     photograph(page, f"{language}-6-jobs")
 

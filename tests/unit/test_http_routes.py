@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from komadori.domain.ids import ArtifactId, SessionId
+from komadori.domain.ids import ArtifactId, SessionId, StepId
 from komadori.errors import NotFound
 from komadori.queue.jobs import Jobs
 from komadori.queue.sessions import Sessions
@@ -28,6 +28,9 @@ pytestmark = pytest.mark.unit
 ORIGIN = "http://komadori.test"
 KEY = "k" * 43
 PICTURE = ArtifactId("a" * 20)
+CLIP = ArtifactId("c" * 20)
+STEP = StepId("b" * 20)
+MP4 = b"\0\0\0\x20ftypisom" + bytes(100)
 OPEN = "open"
 
 
@@ -49,7 +52,7 @@ class FakeSessions:
 
 
 class FakeJobs:
-    """One picture, of one session."""
+    """One picture, one clip and one preview, of one session."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -57,9 +60,16 @@ class FakeJobs:
     async def file(
         self, session: SessionId, artifact_id: ArtifactId, *, thumbnail: bool = False
     ) -> Path:
-        if (session, artifact_id) != (f"of {KEY}", PICTURE):
+        if session != f"of {KEY}" or artifact_id not in (PICTURE, CLIP):
             raise NotFound("file", artifact_id)
+        if artifact_id == CLIP and not thumbnail:
+            return self.folder / "film.clip"
         return self.folder / ("thumb" if thumbnail else "full")
+
+    async def preview_path(self, session: SessionId, step_id: StepId) -> Path:
+        if (session, step_id) != (f"of {KEY}", STEP):
+            raise NotFound("file", step_id)
+        return self.folder / "step.preview"
 
 
 @pytest.fixture
@@ -71,6 +81,8 @@ def sessions() -> FakeSessions:
 async def browser(tmp_path: Path, sessions: FakeSessions) -> AsyncIterator[httpx.AsyncClient]:
     (tmp_path / "full").write_bytes(b"full picture")
     (tmp_path / "thumb").write_bytes(b"thumbnail")
+    (tmp_path / "film.clip").write_bytes(MP4)
+    (tmp_path / "step.preview").write_bytes(b"\xff\xd8 a picture so far")
     (tmp_path / "gradio").mkdir()
     app = FastAPI()
     app.add_middleware(SessionCookie)
@@ -337,3 +349,40 @@ async def test_a_link_that_is_gone_says_so(
     assert "no longer works" in asked.text
     assert "<form" not in asked.text
     assert token not in asked.text
+
+
+async def test_a_clip_is_a_video_and_can_be_read_in_parts(browser: httpx.AsyncClient) -> None:
+    browser.cookies.set(COOKIE_NAME, KEY)
+
+    whole = await browser.get(f"/files/{CLIP}")
+    part = await browser.get(f"/files/{CLIP}", headers={"range": "bytes=4-11"})
+
+    assert (whole.headers["content-type"], whole.content) == ("video/mp4", MP4)
+    assert (part.status_code, part.content) == (206, b"ftypisom")
+
+
+async def test_a_preview_is_shown_as_it_is_now_and_never_kept(browser: httpx.AsyncClient) -> None:
+    browser.cookies.set(COOKIE_NAME, KEY)
+
+    answer = await browser.get(f"/previews/{STEP}?v=3")
+
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("step", [STEP, "d" * 20, "b" * 21])
+async def test_a_preview_of_another_session_does_not_exist(
+    browser: httpx.AsyncClient, step: str
+) -> None:
+    browser.cookies.set(COOKIE_NAME, "o" * 43)
+
+    assert (await browser.get(f"/previews/{step}")).status_code == 404
+
+
+async def test_a_preview_that_has_just_gone_is_not_there(
+    browser: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    browser.cookies.set(COOKIE_NAME, KEY)
+    (tmp_path / "step.preview").unlink()
+
+    assert (await browser.get(f"/previews/{STEP}")).status_code == 404

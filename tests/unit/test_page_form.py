@@ -1,5 +1,6 @@
 """The form: what it asks for, where each refusal is said, and the script before the first paint."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -99,12 +100,18 @@ async def test_only_the_page_itself_gets_the_script() -> None:
     assert await _body_of("/theme.css", "text/html", page) == page
 
 
+DESK = cast(Any, SimpleNamespace(health=None))
+
+
 async def test_the_page_adds_no_handler_to_the_public_api() -> None:
-    page = build_page(cast(Any, None), cast(Any, None))
+    page = build_page(cast(Any, None), cast(Any, None), DESK)
 
     ours = [fn for fn in page.fns.values() if fn.api_visibility != "private"]
     assert {str(fn.api_name) for fn in ours} == {
         "create_storyboard",
+        "create_clip",
+        "job_clips",
+        "workflows",
         "job_status",
         "follow_job",
         "list_jobs",
@@ -119,11 +126,13 @@ async def test_the_page_adds_no_handler_to_the_public_api() -> None:
         "pick_candidate",
         "job_pictures",
         "providers",
+        "health",
+        "operate",
     }
 
 
 async def test_no_handler_waits_for_another_call_of_itself() -> None:
-    page = build_page(cast(Any, None), cast(Any, None))
+    page = build_page(cast(Any, None), cast(Any, None), DESK)
 
     held_up = [
         fn for fn in page.fns.values() if fn.fn is not None and fn.concurrency_limit is not None

@@ -161,7 +161,7 @@ def test_a_job_that_runs_can_be_cancelled_and_shows_its_pictures_as_they_come() 
 
     page = shown(make_view(JobState.RUNNING, *steps, stage=Stage.IMAGE_GENERATION))
 
-    assert page.offers == ["cancel"]
+    assert page.offers == ["cancel", "clip 1"]
     assert "/files/frame1" in page.sources
     assert "Drawing" in page.text
     assert "--done:0.50" in page.html
@@ -248,7 +248,7 @@ def test_the_drafts_stay_in_sight_beside_the_final_picture() -> None:
 
     assert "/files/frame1" in page.sources
     assert "/files/draft1/thumb" in page.sources
-    assert page.offers == []
+    assert page.offers == ["clip 1"]
 
 
 def test_of_several_candidates_one_is_chosen_and_marked() -> None:
@@ -256,7 +256,7 @@ def test_of_several_candidates_one_is_chosen_and_marked() -> None:
 
     page = shown(make_view(JobState.COMPLETED, *steps, picked=2))
 
-    assert page.offers == ["pick 1", "pick 3"]
+    assert page.offers == ["pick 1", "clip 1", "clip 2", "pick 3", "clip 3"]
     assert page.text.count("✓ Chosen") == 1
     assert page.html.count("download=") == 3
 

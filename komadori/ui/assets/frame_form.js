@@ -9,7 +9,7 @@
   // What the form holds, as plain values.
   const fresh = () => ({
     prompt: km.say("frame_sample"), scene: "", people: [], width: 1280, height: 720, isOwn: false,
-    provider: "auto", seed: "", candidates: 1, draft: "",
+    provider: "auto", seed: "", candidates: 1, draft: "", options: {},
   });
   const ofDraft = (kept) => ({ ...fresh(), ...(kept && typeof kept === "object" ? kept : {}) });
 
@@ -57,6 +57,7 @@
       <div class="own" hidden><input type="number" data-side="width"><span aria-hidden="true">×</span><input type="number" data-side="height"></div>
     </div>
     <div class="field" data-field="provider"><p class="wrong" role="alert"></p></div>
+    <div data-options></div>
     <div class="field" data-field="draft" role="radiogroup" aria-labelledby="frame-draft-title">
       <span class="title" id="frame-draft-title" data-words="frame_draft"></span>
       <div class="chips" data-drafts></div>
@@ -73,7 +74,7 @@
     for (const node of sheet.querySelectorAll("[data-words]")) node.textContent = km.say(node.dataset.words);
     element.append(sheet);
     const find = (selector) => sheet.querySelector(selector);
-    const field = (name) => find(`[data-field="${name}"]`);
+    const field = (name) => find(`[data-field="${CSS.escape(name)}"]`);
     const values = keptDraft();
     let filling = null;
 
@@ -237,6 +238,9 @@
       told: () => tell(),
     });
 
+    const chosenOptions = () => (values.options[values.provider] ||= {}); // kept for each workflow by its name
+    const options = km.optionsForm(find("[data-options]"), { id: "frame-option", chosen: chosenOptions, changed });
+
     const candidates = find("#frame-candidates");
     for (let count = 1; count <= limits.candidates; count += 1) candidates.append(new Option(count, count, false, count === values.candidates));
     candidates.addEventListener("change", () => ((values.candidates = Number(candidates.value)), changed()));
@@ -269,6 +273,7 @@
       count.classList.toggle("is-wrong", size > limits.prompt);
       find("[data-draft-note]").textContent = km.say(draftNotes[values.draft]);
       find(".cost").textContent = cost();
+      options.draw(provider.chosen()?.fields || []);
       km.frameGhost(values);
     }
     km.frameTell = tell;
@@ -287,13 +292,15 @@
       if (draw.hasAttribute("aria-busy")) return;
       for (const line of sheet.querySelectorAll(".wrong")) line.textContent = "";
       if (slots.areBusy()) return wrong("form", km.say("frame_slot_wait"));
+      const [fault] = options.faults();
+      if (fault) return wrong(...fault);
       filling = filling || km.newKey();
       draw.setAttribute("aria-busy", "true");
       setTimeout(sent, 8000);
       trigger("draw_frame", {
         prompt: values.prompt, scene: values.scene, characters: values.people, width: values.width, height: values.height,
         provider: values.provider, seed: values.seed === "" ? null : Number(values.seed), candidates: values.candidates,
-        draft: values.draft, key: filling,
+        draft: values.draft, options: chosenOptions(), key: filling,
       });
     });
     const sent = () => draw.removeAttribute("aria-busy");

@@ -75,7 +75,8 @@
       older: () => turn(1),
       link: () => trigger("make_link", {}),
       open(job, row) {
-        if (row.dataset.kind === "frame" && km.openFrame) return km.openFrame(job);
+        if (row.dataset.kind === "frame") return km.openFrame(job);
+        if (row.dataset.kind === "clip") return km.openClip(job);
         km.openJob(job);
         km.room("studio");
       },

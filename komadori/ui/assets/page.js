@@ -65,8 +65,19 @@ window.komadori = (() => {
 
   function isSame(a, b) {
     if (a.nodeType !== b.nodeType || a.nodeName !== b.nodeName) return false;
+    // A preview stays in its place until the next one is read: it should not flicker.
+    if (a.nodeName === "IMG" && isPreview(a) && isPreview(b)) return true;
     if (a.nodeName === "IMG") return a.getAttribute("src") === b.getAttribute("src");
     return (a.dataset?.key || "") === (b.dataset?.key || "");
+  }
+
+  const isPreview = (node) => node.classList.contains("preview");
+
+  // Its file goes when the step ends: then what came of it is already on its way here.
+  for (const kind of ["error", "load"]) {
+    document.addEventListener(kind, ({ target }) => {
+      if (target.matches?.("img.preview")) target.style.visibility = kind === "error" ? "hidden" : "";
+    }, true);
   }
 
   function patchNode(live, next) {
@@ -89,6 +100,8 @@ window.komadori = (() => {
   }
 
   function patchTime(live, next) {
+    const isSaid = next.textContent ? next.textContent === live.textContent : "local" in live.dataset;
+    if (isSaid && live.dateTime === next.dateTime) return;
     live.dateTime = next.dateTime;
     live.textContent = next.textContent;
     delete live.dataset.local;
@@ -100,7 +113,7 @@ window.komadori = (() => {
     if (quiet || isStill() || node.nodeType !== Node.ELEMENT_NODE) return;
     const images = node.nodeName === "IMG" ? [node] : node.querySelectorAll(".picture > img");
     for (const image of images) {
-      if (!image.closest(".picture")) continue;
+      if (!image.closest(".picture") || isPreview(image) || image.matches(".begins")) continue;
       image.style.clipPath = "inset(0 100% 0 0)";
       const show = () => {
         image.style.clipPath = "";
@@ -291,7 +304,7 @@ window.komadori = (() => {
     });
   }
 
-  const ROOMS = ["studio", "frame", "jobs"]; // as they stand in the page
+  const ROOMS = ["studio", "frame", "clip", "jobs", "health"]; // as they stand in the page
   const room = (name) => document.querySelectorAll('#rooms > .tab-wrapper [role="tab"]')[ROOMS.indexOf(name)]?.click();
 
   // Gradio opens its description of the API from its own footer only, which is hidden here.

@@ -1,26 +1,27 @@
-// Who draws: the choice that both forms offer, what is known of the chosen one, and what it costs.
+// Who draws and who makes clips: the choice that the forms offer, what is known of the chosen one, its cost.
 (() => {
   const km = window.komadori;
   const FRESH_MS = 10_000;
   const KEPT = `providers_${km.language}`; // what was told last stands until the server answers
   const FIELD = `
-    <label class="title" data-words="frame_provider"></label>
+    <label class="title"></label>
     <span class="choice"><select></select></span>
-    <p class="quiet" data-note></p>`;
+    <p class="quiet" data-note></p><p class="waits" data-waits></p>`;
   const forms = [];
   let askedAt = 0;
   let isTold = false;
-  let choices = [];
+  const known = { choices: [], clips: [] };
   try {
-    choices = JSON.parse(km.store.get(KEPT)) || [];
+    const kept = JSON.parse(km.store.get(KEPT));
+    for (const kind of Object.keys(known)) if (Array.isArray(kept[kind])) known[kind] = kept[kind];
   } catch {
     // Nothing was told yet.
   }
 
   km.receivers.providers = (answer) => {
-    choices = answer.choices;
-    isTold = choices.length > 1; // before the first worker has started nobody is known
-    km.store.set(KEPT, JSON.stringify(choices));
+    for (const kind of Object.keys(known)) known[kind] = answer[kind];
+    isTold = known.choices.length > 1; // before the first worker has started nobody is known
+    km.store.set(KEPT, JSON.stringify(known));
     for (const form of forms) form.draw();
   };
   document.addEventListener("visibilitychange", () => {
@@ -28,33 +29,45 @@
   });
 
   // `value` returns the chosen name, `choose` takes another; `told` is called when more is known.
-  km.providerChoice = (box, { id, trigger, value, choose, told }) => {
+  // `kind`: whose choices these are, those of who draws ("choices") or of who makes clips ("clips").
+  km.providerChoice = (box, { id, trigger, value, choose, told, kind = "choices", title = "frame_provider" }) => {
     box.prepend(km.parse(FIELD));
-    const title = box.querySelector(".title");
-    title.textContent = km.say(title.dataset.words);
-    title.htmlFor = id;
+    const label = box.querySelector(".title");
+    label.textContent = km.say(title);
+    label.htmlFor = id;
     const select = box.querySelector("select");
     select.id = id;
-    const chosen = () => choices.find((one) => one.name === value());
+    const chosen = () => known[kind].find((one) => one.name === value());
+    // Whoever makes clips is chosen by name: the first one that can, until the reader says otherwise.
+    const otherwise = () => (kind === "choices" ? "auto" : known.clips.find((one) => one.is_ready)?.name || "auto");
 
     // Those that are not ready are there to be seen, with their reason.
     function draw() {
-      const known = choices.length ? choices : [{ name: "auto", label: km.say("frame_provider_auto"), is_ready: true }];
-      const isKnown = known.some((one) => one.name === value());
-      if (!isKnown && isTold) return (choose("auto"), draw());
-      const shown = isKnown ? known : [...known, { name: value(), label: value(), is_ready: true }];
+      if (isTold && kind === "clips" && !known.clips.some((one) => one.is_ready)) return drawNone();
+      const listed = known[kind].length ? known[kind] : [{ name: "auto", label: km.say("frame_provider_auto"), is_ready: true }];
+      const isListed = listed.some((one) => one.name === value());
+      if (!isListed && isTold && value() !== otherwise()) return (choose(otherwise()), draw());
+      const shown = isListed ? listed : [...listed, { name: value(), label: value() === "auto" ? km.say("frame_provider_auto") : value(), is_ready: true }];
       select.replaceChildren(...shown.map((one) => {
         const option = new Option(one.label, one.name, false, one.name === value());
         option.disabled = !one.is_ready && one.name !== value();
+        option.title = one.reason || "";
         return option;
       }));
       return tell();
     }
+    function drawNone() {
+      const none = new Option(km.say("clip_workflow_none"), "", false, true);
+      select.replaceChildren(none, ...known.clips.map((one) => new Option(one.label, one.name)));
+      for (const option of select.options) option.disabled = true;
+      tell();
+    }
     // Where only the built-in renderer can draw there is nothing to choose.
-    const isAlone = () => !choices.some((one) => one.name !== "auto" && one.is_ready && !one.is_built_in) && chosen()?.is_ready !== false;
+    const isAlone = () => kind === "choices" && !known.choices.some((one) => one.name !== "auto" && one.is_ready && !one.is_built_in) && chosen()?.is_ready !== false;
     function tell() {
       box.classList.toggle("is-alone", isAlone());
       box.querySelector("[data-note]").textContent = chosen()?.note || "";
+      box.querySelector("[data-waits]").textContent = chosen()?.waits || "";
       told();
     }
     select.addEventListener("change", () => (choose(select.value), tell()));
@@ -64,7 +77,12 @@
       askedAt = Date.now();
       trigger("list_providers", {});
     };
-    const form = { box, draw, ask, isAlone, cost: (count) => cost(chosen(), count) };
+    const form = {
+      box, draw, ask, isAlone, chosen,
+      isTold: () => isTold,
+      all: () => known[kind],
+      cost: (count) => cost(chosen(), count),
+    };
     forms.push(form);
     new IntersectionObserver((seen) => {
       if (seen.some((entry) => entry.isIntersecting)) ask();

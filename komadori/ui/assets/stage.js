@@ -42,6 +42,7 @@
     function act(asked) {
       const what = asked.dataset.do;
       if (what === "draw") return document.querySelector("#draw").click();
+      if (what === "clips") return km.clipOf({ job: shown.job, panels: null });
       asked.disabled = true;
       asked.dataset.held = "";
       if (what === "cancel") asked.textContent = km.say("cancel_sent");
@@ -115,13 +116,14 @@
             <p class="wrong" role="alert"></p>
             <div class="row"><button type="submit" class="is-primary" data-words="dialog_redo_wish"></button>
               <button type="button" data-seed data-words="dialog_redo_seed"></button></div>
-            <p class="quiet" data-words="dialog_redo_note"></p></form></div>`).childNodes,
+            <p class="quiet" data-words="dialog_redo_note"></p></form>
+          <button type="button" data-clip data-words="clip_of_it"></button></div>`).childNodes,
       );
       for (const node of box.querySelectorAll("[data-words]")) node.textContent = km.say(node.dataset.words);
       const find = (selector) => box.querySelector(selector);
       els = {
         picture: find(".picture"), text: find(".text"), slot: find("[data-slot]"), wish: find("textarea"),
-        note: find("form > .quiet"), wrong: find(".wrong"), place: find("nav span"), form: find("form"), seed: find("[data-seed]"),
+        note: find("form > .quiet"), wrong: find(".wrong"), place: find("nav span"), form: find("form"), seed: find("[data-seed]"), clip: find("[data-clip]"),
       };
       els.wish.placeholder = km.say("dialog_wish_hint");
       find("[data-close]").setAttribute("aria-label", km.say("dialog_close"));
@@ -131,6 +133,10 @@
       for (const arrow of box.querySelectorAll("[data-walk]")) arrow.addEventListener("click", () => walk(Number(arrow.dataset.walk)));
       els.form.addEventListener("submit", (event) => (event.preventDefault(), redoWithWish()));
       els.seed.addEventListener("click", () => redo(""));
+      els.clip.addEventListener("click", () => {
+        box.close();
+        km.clipOf({ job: job(), panels: [number] });
+      });
       els.wish.addEventListener("input", () => (els.wrong.textContent = "", redoKey = km.newKey()));
       els.slot.addEventListener("click", (event) => {
         const back = event.target.closest("[data-restore]");
@@ -161,6 +167,7 @@
       km.patch(els.text, km.parse(panel.querySelector(".about").innerHTML));
       drawPicture(panel);
       els.note.hidden = !panel.dataset.picture;
+      els.clip.hidden = !panel.dataset.picture;
       els.place.textContent = `${number} / ${panels().length}`;
       box.setAttribute("aria-label", els.text.querySelector("h3").textContent);
       const seen = panel.dataset.picture + panel.className;
@@ -172,7 +179,7 @@
     }
 
     function drawPicture(panel) {
-      const small = panel.querySelector(".picture > img");
+      const small = panel.querySelector(".picture > img:not(.preview)");
       els.picture.parentElement.className = `big ${[...panel.classList].filter((name) => name.startsWith("is-")).join(" ")}`;
       if (!small) {
         km.quietly(() => km.patch(els.picture, km.parse(panel.querySelector(".picture").innerHTML)));
