@@ -18,7 +18,7 @@ PIP := $(RUN) -m pip install --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run install test check format bench bench-compress bench-idle
+.PHONY: help run install test check format bench bench-comfy bench-compress bench-idle
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ format: $(INSTALLED_DEV) ## let ruff put the code in order
 
 bench: $(INSTALLED_DEV) ## measure the ledger against bare Huey and Celery (needs redis-server)
 	$(RUN) benchmarks/ledger.py $(ARGS)
+
+bench-comfy: $(INSTALLED_DEV) ## measure the ComfyUI client, watch and pool at fake servers
+	$(RUN) benchmarks/comfy.py $(ARGS)
 
 bench-compress: $(INSTALLED_DEV) ## measure how reference pictures are made small
 	$(RUN) benchmarks/compress.py $(ARGS)

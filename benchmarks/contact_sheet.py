@@ -9,11 +9,9 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -58,10 +56,7 @@ def _options() -> argparse.Namespace:
 
 
 class _Quiet:
-    """An errand that nobody listens to."""
-
-    timeout_s = 0.0
-    ticket = None
+    """Nobody listens."""
 
     def report(self, fraction: float, message: str = "") -> None:
         """Say nothing."""
@@ -75,13 +70,6 @@ class _Quiet:
     def span(self, stage: str, began: float, ended: float) -> None:
         """Note nothing."""
         del stage, began, ended
-
-    async def sending(self) -> None:
-        """Store nothing: a sketch sends nothing."""
-
-    async def accepted(self, ticket: Mapping[str, Any]) -> None:
-        """Store nothing: a sketch has nothing to fetch."""
-        del ticket
 
 
 def _order(drawing: Drawing) -> PictureOrder:

@@ -9,6 +9,7 @@ KomadoriError
 └── BackendError        a server or model that we called
     ├── BackendRefused  it will refuse again: fix the request
     ├── BackendBusy     it asks to be left alone: come back when it says
+    │   └── NoRoom      all places at our servers are taken: go on when one is free
     ├── BackendAway     it is being brought back: wait, it is no failure of what was asked
     ├── BackendDown     it did not take the request: try again, or ask another one
     ├── NotFetchedYet   it took the request, and its result is still to be fetched: never send again
@@ -78,6 +79,10 @@ class BackendBusy(BackendError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class NoRoom(BackendBusy):
+    """All places at our servers are taken; whoever gives one back wakes who waits."""
 
 
 class BackendAway(BackendError):

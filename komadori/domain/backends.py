@@ -69,6 +69,10 @@ class BackendFacts(_Value):
     """Backends that take over, in this order, while this one is down."""
 
 
+def _least(facts: BackendFacts) -> int:
+    return facts.workflow.min_references if facts.workflow is not None else 0
+
+
 def total_price(prices: Iterable[Price | None]) -> tuple[Price, ...]:
     """Add prices up, one sum for each currency."""
     sums: dict[str, float] = {}
@@ -85,12 +89,17 @@ def is_backend_name(text: str) -> bool:
     return re.fullmatch(_NAME, text) is not None
 
 
-def auto_order(known: Sequence[BackendFacts]) -> tuple[BackendFacts, ...]:
+def auto_order(
+    known: Sequence[BackendFacts], *, always: int = 0, at_most: int = 0
+) -> tuple[BackendFacts, ...]:
     """Return the backends that `auto` stands for, in the order in which they are asked.
 
     The one that the settings name, ready or not. Where they name none, a ComfyUI comes first, then
     HTTP providers. The sketch draws only where there is no other: a night's work should not turn
     into sketches because a provider is away for an hour.
+
+    `always`: how many references there are with each picture; `at_most`: with some. Of ComfyUI's
+    workflows those come first that use the most of them; without any, those that are made for none.
     """
     if default := [facts for facts in known if facts.is_default]:
         return tuple(default)
@@ -99,6 +108,9 @@ def auto_order(known: Sequence[BackendFacts]) -> tuple[BackendFacts, ...]:
         for facts in known
         if facts.is_ready and facts.is_automatic and facts.makes == "picture"
     ]
-    comfy = [facts for facts in ready if facts.kind == "comfy"]
+    comfy = sorted(
+        (facts for facts in ready if facts.kind == "comfy" and _least(facts) <= always),
+        key=lambda facts: (-min(facts.max_references, at_most), facts.max_references),
+    )
     http = [facts for facts in ready if facts.kind == "http"]
     return tuple(comfy + http or [facts for facts in ready if facts.kind == "sketch"])

@@ -170,7 +170,8 @@ class Draw:
         references = await self._prepare(sources, facts, context)
         band = size_band(*task.size, is_draft=task.is_draft)
         timeout = await self._timeout(choice.backend, context, band, len(references.sent))
-        making = _making(task, choice, references, timeout if facts.is_remote and facts.has_time_limit else None)
+        is_limited = facts.is_remote and facts.has_time_limit
+        making = _making(task, choice, references, timeout if is_limited else None)
         context.describe(making)
         context.report(0.0, facts.label)
         intent = Intent(

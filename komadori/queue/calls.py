@@ -80,6 +80,8 @@ class StepCalls:
     def __init__(
         self, store: Store, executor: ThreadPoolExecutor, step: Step, *, token: int
     ) -> None:
+        self.has_given_back = False
+        """Whether a place at a ComfyUI server was given back: somebody may wait for it."""
         self._store = store
         self._executor = executor
         self._step = step
@@ -234,6 +236,7 @@ class StepCalls:
             )
             if row["server"]:
                 note_server_outcome(connection, row["server"], state, now)
+                self.has_given_back = True
             else:
                 note_outcome(connection, row["provider"], state, now, rest_s)
 

@@ -11,7 +11,8 @@ from komadori.domain.states import JobKind, StepKind
 from komadori.domain.story import Panel
 from komadori.errors import NotFound, RequestRejected, invalid_field
 from komadori.queue import schema
-from komadori.queue.desk import Desk, checked_seed, require_options, require_provider, title_of
+from komadori.queue.desk import Desk, checked_seed, title_of
+from komadori.queue.provider_choice import Wanted, require_options, require_provider
 
 _artifacts, _steps, _jobs = schema.artifacts, schema.steps, schema.jobs
 _SIDE_LEAST, _SIDE_MOST = 64, 2048
@@ -42,8 +43,9 @@ class ClipOrders:
         }
 
         def check(connection: Connection) -> None:
-            require_provider(connection, request.provider, makes="clip")
-            require_options(connection, request.provider, request.options, makes="clip")
+            wanted = Wanted(request.provider, "clip")
+            require_provider(connection, wanted)
+            require_options(connection, wanted, request.options)
 
         return self._desk.submit(session, values, key, check)
 

@@ -2,27 +2,23 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from komadori.domain.backends import AUTO, BackendFacts, auto_order
+from komadori.domain.backends import AUTO
 from komadori.domain.ids import ArtifactId, JobId, SessionId, new_id
-from komadori.domain.requests import SEED_MAX, Options
-from komadori.domain.states import JobKind, JobState
+from komadori.domain.requests import SEED_MAX
+from komadori.domain.states import JobState
 from komadori.domain.story import Character
 from komadori.domain.work import PlanJob
-from komadori.domain.workflows import check_options
 from komadori.errors import NotFound, RequestRejected, invalid_field
 from komadori.queue import schema
 from komadori.queue.open_job import OpenJob
-from komadori.queue.providers import read_facts
-from komadori.queue.server_facts import fields_of
-from komadori.queue.server_waits import read_reports
+from komadori.queue.provider_choice import expected_provider, wanted_by
 from komadori.queue.store import Store
 
-Makes = Literal["picture", "clip"]
 AWAITING_APPROVAL = "approval"
 """The problem code of a final picture that is parked until its draft is approved."""
 KEY_MAX_CHARS = 200
@@ -71,17 +67,16 @@ class Desk:
     ) -> OpenJob:
         now = self.store.now(connection)
         job_id = JobId(new_id())
-        state = JobState.QUEUED.value
-        connection.execute(
-            insert(schema.jobs).values(
-                **values,
-                id=job_id,
-                session_id=session,
-                state=state,
-                provider=_drawn_by(connection, values),
-                created_at=now,
-            )
-        )
+        wanted = wanted_by(values["kind"], values["request"])
+        row = {
+            **values,
+            "id": job_id,
+            "session_id": session,
+            "state": JobState.QUEUED.value,
+            "provider": values.get("provider") or expected_provider(connection, wanted),
+            "created_at": now,
+        }
+        connection.execute(insert(schema.jobs).values(**row))
         job = OpenJob.lock(connection, job_id, now)
         if job is None:
             raise LookupError(job_id)
@@ -103,11 +98,6 @@ class Desk:
         if job is None or job.row["session_id"] != session:
             raise NotFound("job", job_id)
         return job
-
-
-def _drawn_by(connection: Connection, values: Mapping[str, Any]) -> str:
-    makes: Makes = "clip" if values["kind"] == JobKind.CLIP.value else "picture"
-    return expected_provider(connection, values["request"].get("provider", AUTO), makes)
 
 
 def title_of(text: str) -> str:
@@ -149,66 +139,6 @@ def own_pictures(
                 code="reference_not_found",
                 name=name,
             )
-
-
-def require_provider(connection: Connection, name: str, makes: Makes = "picture") -> None:
-    """Refuse a provider that the workers do not know, or that is not ready.
-
-    Before the first worker has told of them, nothing is known: then the worker will say it.
-    """
-    everyone = read_facts(connection)
-    known = {facts.name: facts for facts in everyone if facts.makes == makes}
-    if name == AUTO and makes == "clip" and everyone and not _expected(everyone, makes):
-        raise _no_clips(list(known.values()))
-    name = expected_provider(connection, name, makes)
-    if not name or not everyone:
-        return
-    if name not in known:
-        raise RequestRejected(
-            f"provider: there is no {name!r}; known are {AUTO}, {', '.join(known)}.",
-            code="provider_unknown",
-            name=name,
-            known=", ".join(known),
-        )
-    if not known[name].is_ready:
-        raise RequestRejected(
-            f"The provider {known[name].label} cannot be used now: {known[name].reason}.",
-            code="provider_not_ready",
-            name=known[name].label,
-            reason=known[name].reason,
-        )
-
-
-def expected_provider(connection: Connection, name: str, makes: Makes = "picture") -> str:
-    """Return who will draw, as far as can be told now; "" when nothing is known."""
-    return name if name != AUTO else _expected(read_facts(connection), makes)
-
-
-def _expected(known: Sequence[BackendFacts], makes: Makes) -> str:
-    if makes == "picture":
-        return next((facts.name for facts in auto_order(known)), "")
-    clips = [facts for facts in known if facts.makes == "clip" and facts.is_ready]
-    first = sorted(clips, key=lambda facts: not facts.is_automatic)
-    return first[0].name if first else ""
-
-
-def _no_clips(known: Sequence[BackendFacts]) -> RequestRejected:
-    why = "; ".join(f"{facts.label}: {facts.reason}" for facts in known) or "there is no workflow"
-    return RequestRejected(
-        f"No ComfyUI server can make clips now. {why}.", code="no_clips", reason=why
-    )
-
-
-def require_options(
-    connection: Connection, provider: str, options: Options, makes: Makes = "picture"
-) -> None:
-    """Refuse options that the form of a provider's workflow does not have, or not so."""
-    if not options:
-        return
-    name = expected_provider(connection, provider, makes)
-    if not name:
-        return
-    check_options(fields_of(name, read_reports(connection)), options)
 
 
 def _checked_key(key: str | None) -> str | None:

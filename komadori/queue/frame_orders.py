@@ -17,11 +17,10 @@ from komadori.queue.desk import (
     checked_seed,
     own_pictures,
     own_references,
-    require_options,
-    require_provider,
     title_of,
 )
 from komadori.queue.open_job import OpenJob
+from komadori.queue.provider_choice import require_options, require_provider, wanted_by
 
 DRAFTS_MAX = 24
 _steps = schema.steps
@@ -47,8 +46,9 @@ class FrameOrders:
             own_references(connection, session, request.characters)
             if request.scene_reference is not None:
                 own_pictures(connection, session, {request.scene_reference: "the scene"})
-            require_provider(connection, request.provider)
-            require_options(connection, request.provider, request.options)
+            wanted = wanted_by(JobKind.FRAME.value, request.model_dump(mode="json"))
+            require_provider(connection, wanted)
+            require_options(connection, wanted, request.options)
 
         return self._desk.submit(session, values, key, check)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
-from komadori.domain.backends import AUTO
+from komadori.domain.backends import AUTO, COMFY_PREFIX
 from komadori.domain.ids import JobId, SessionId
 from komadori.domain.requests import PanelRequest, parse_storyboard, wish
 from komadori.domain.states import JobKind, JobState, StepKind, StepState
@@ -20,10 +20,10 @@ from komadori.queue.desk import (
     Desk,
     checked_seed,
     own_references,
-    require_provider,
     title_of,
 )
 from komadori.queue.open_job import UNFINISHED, OpenJob
+from komadori.queue.provider_choice import require_provider, wanted_by
 from komadori.queue.store import Store
 
 _SURE = tuple(state for state in UNFINISHED if state != StepState.UNKNOWN)
@@ -45,7 +45,7 @@ class Orders:
     ) -> JobId:
         """Store a storyboard job; see Jobs.submit_storyboard."""
         request = parse_storyboard(dict(data))
-        values = {
+        values: dict[str, Any] = {
             "kind": JobKind.STORYBOARD.value,
             "title": title_of(request.story),
             "request": request.model_dump(mode="json"),
@@ -54,7 +54,7 @@ class Orders:
 
         def check(connection: Connection) -> None:
             own_references(connection, session, request.characters)
-            require_provider(connection, request.provider)
+            require_provider(connection, wanted_by(values["kind"], values["request"]))
 
         return self.desk.submit(session, values, key, check)
 
@@ -73,6 +73,7 @@ class Orders:
         with self._store.read() as connection:
             drawing = _drawing(connection, session, job_id, panel)
             provider = _request_of(connection, job_id).get("provider", AUTO)
+            hand = _comfy_of(connection, job_id) if provider == AUTO else ""
         change = {"modification": wanted, "seed": checked_seed(seed)}
         request = PanelRequest(
             job_id=job_id,
@@ -85,6 +86,7 @@ class Orders:
             "title": title_of(wanted),
             "request": request.model_dump(mode="json"),
             "target": job_id,
+            "provider": hand,
         }
 
         def show_on_target(connection: Connection) -> None:
@@ -200,6 +202,13 @@ def _unknown_steps(job: OpenJob, missing: Sequence[str]) -> int:
             count=unknown,
         )
     return unknown
+
+
+def _comfy_of(connection: Connection, job_id: JobId) -> str:
+    """Return the ComfyUI that draws a storyboard: its panels do not change hands when redone."""
+    query = select(schema.jobs.c.provider).where(schema.jobs.c.id == job_id)
+    provider: str = connection.execute(query).scalar_one()
+    return provider if provider.startswith(COMFY_PREFIX) else ""
 
 
 def _request_of(connection: Connection, job_id: JobId) -> Mapping[str, Any]:

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, RowMapping, insert, select, text, update
 from komadori.domain.calls import CallState
 from komadori.domain.ids import new_id
 from komadori.domain.servers import Incident, IncidentKind, ServerReport, ServerStanding, Verb
-from komadori.errors import BackendBusy
+from komadori.errors import BackendBusy, NoRoom
 from komadori.queue import schema
-from komadori.queue.providers import turn_s
 from komadori.queue.store import Store
 
 FRESH_S = 30.0
 """A supervisor's word that is older than this is nobody's."""
+NO_ROOM_S = 10.0
 REST_AFTER = 3
 REST_S = 30.0
 """A server that failed so often in a row gets no prompt for so long."""
@@ -68,9 +68,9 @@ def take_place(connection: Connection, server: str, at_once: int, now: float) ->
         )
     ours = _ours(connection).get(server, 0)
     if ours >= at_once:
-        raise BackendBusy(
+        raise NoRoom(
             f"ComfyUI {server} has {ours} of our prompts, as many as it may have",
-            retry_after_s=turn_s(connection),
+            retry_after_s=NO_ROOM_S,
         )
 
 

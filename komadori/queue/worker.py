@@ -22,6 +22,7 @@ from komadori.errors import (
     BackendRefused,
     KomadoriError,
     LeaseLost,
+    NoRoom,
     NotFetchedYet,
     OutcomeUnknown,
 )
@@ -30,6 +31,7 @@ from komadori.queue.calls import StepCalls
 from komadori.queue.context import WorkerContext
 from komadori.queue.heart import Heart
 from komadori.queue.ledger import Claim, Ending, Ledger
+from komadori.queue.room import wake_for_room
 from komadori.queue.server_waits import AWAY
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ _OUTCOMES: dict[type[BaseException], str] = {
 _CODES: dict[type[BaseException], str] = {
     BackendRefused: "refused",
     BackendBusy: "provider_busy",
+    NoRoom: "server_busy",
     BackendAway: AWAY,
     BackendDown: "provider_down",
     NotFetchedYet: "not_fetched",
@@ -81,6 +84,7 @@ class StepWorker:
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[StepResult] | None = None
         self._limit: asyncio.Timeout | None = None
+        self._calls: StepCalls | None = None
         self._armed_at = -math.inf
         self._why: str | None = None
         """Why the running step is being stopped: "released", "cancelled" or "lost"."""
@@ -119,10 +123,20 @@ class StepWorker:
         with working_on(claim.job.id, f"{claim.step.kind}-{claim.step.number}"):
             ending = self._attempt(claim)
             self.steps_done += 1
+            self._wake_for_room()
             if ending is None:
                 return self._claim_next()
             goes_on = not (self.is_stopping or is_enough())
             return self._finish(claim, ending, self.lane if goes_on else None)
+
+    def _wake_for_room(self) -> None:
+        """A place at a server is free: let who waits for it go on before a new step begins."""
+        if self._calls is None or not self._calls.has_given_back:
+            return
+        try:
+            wake_for_room(self.ledger)
+        except SQLAlchemyError as exc:  # it will look again by itself
+            log.warning("nobody woken for a place: reason=%s", exc)
 
     def _attempt(self, claim: Claim) -> Ending | None:
         """Run the step; None when it was taken away meanwhile."""
@@ -146,11 +160,12 @@ class StepWorker:
             _tell_stages(context.spans)
 
     def _context(self, claim: Claim) -> WorkerContext:
+        self._calls = StepCalls(self.ledger.store, self._book, claim.step, token=claim.token)
         return WorkerContext(
             claim.job,
             claim.step,
             files=self._files,
-            calls=StepCalls(self.ledger.store, self._book, claim.step, token=claim.token),
+            calls=self._calls,
             report=self._heart.report,
             describe=self._heart.describe,
             preview=lambda picture: self._show(claim, picture),

@@ -17,7 +17,7 @@ from tests.fakes.comfy_saving import Saver
 from tests.fakes.comfy_sockets import Hub
 
 Cache = OrderedDict[str, Made]
-KEPT = 120
+KEPT = 2000
 _WORDS = ("text", "prompt")
 
 

@@ -13,7 +13,7 @@ import komadori.monitors.__main__
 
 
 def test_the_monitor_imports_nothing_that_windows_lacks_and_nothing_heavy() -> None:
-    answer = subprocess.run(  # noqa: S603  # our own interpreter
+    answer = subprocess.run(  # our own interpreter
         [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=False
     )
 

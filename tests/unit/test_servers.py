@@ -21,7 +21,9 @@ from komadori.domain.servers import (
 )
 from komadori.domain.states import JobState, StepState
 from komadori.domain.view import Problem
+from komadori.domain.workflows import WorkflowFacts
 from komadori.errors import BackendBusy, NotFound, RequestRejected
+from komadori.queue.artifact_rows import add_reference
 from komadori.queue.calls import StepCalls
 from komadori.queue.clip_orders import ClipOrders
 from komadori.queue.frame_orders import FrameOrders
@@ -62,6 +64,12 @@ class Room:
         return self.frames.submit(
             self.session, {"prompt": "a fox", "provider": provider} | more, None
         )
+
+    def reference(self) -> str:
+        file = a_file()
+        with self.spine.store.write() as connection:
+            add_reference(connection, self.session, file, now=self.rows.now())
+        return file.id
 
     def claim(self, **more: Any) -> tuple[Claim, StepCalls]:
         self.submit(**more)
@@ -314,6 +322,31 @@ def test_auto_means_another_one_where_no_server_is_coming(room: Room, state: Ser
     room.rows.tell(report(state=state))
 
     assert room.spine.job(room.submit("auto")).provider == OPENAI.name
+
+
+def test_auto_takes_the_workflow_that_uses_the_references_there_are(room: Room) -> None:
+    many = WorkflowFacts(
+        name="edit", label="Edit", kind="image", min_references=1, max_references=3
+    )
+    changes = {"name": "comfyui-edit", "max_references": 3, "workflow": many}
+    edit = INK.model_copy(update=changes)
+    publish(room.spine.store, [edit, INK.model_copy(update={"max_references": 0}), SKETCH])
+    room.rows.tell(report(offers={"ink": Offer(), "edit": Offer()}))
+    mei = {"name": "Mei", "description": "", "reference": room.reference()}
+
+    assert room.spine.job(room.submit("auto")).provider == INK.name
+    assert room.spine.job(room.submit("auto", characters=[mei])).provider == edit.name
+
+
+def test_a_panel_that_is_drawn_again_stays_with_its_comfyui(room: Room) -> None:
+    room.rows.tell(report())
+    board = room.spine.make_scenes(room.session)
+    room.spine.work()
+    room.rows.tell(report(state=ServerState.DOWN))
+
+    redo = room.spine.redo(room.session, board, 1)
+
+    assert room.spine.job(redo).provider == INK.name
 
 
 def test_auto_waits_for_a_server_that_is_being_brought_back(room: Room) -> None:

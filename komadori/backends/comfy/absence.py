@@ -6,11 +6,12 @@ from komadori.backends.comfy import pool
 from komadori.backends.comfy.errors import ServerFault
 from komadori.backends.comfy.workflow import Workflow
 from komadori.domain.servers import ServerReport, ServerStanding, away_sentence
-from komadori.errors import BackendAway, BackendBusy, BackendDown, BackendError, BackendRefused
+from komadori.errors import BackendAway, BackendDown, BackendError, BackendRefused, NoRoom
 
 _SOON_S, _COMING_S, _GONE_S = 2.0, 20.0, 300.0
 """When it is looked again by itself. A supervisor that sees the server come wakes who waits."""
-_ROOM_S = 2.0
+_ROOM_S = 10.0
+"""Whoever gives a place back wakes who waits; this is for places that nobody gives back."""
 
 
 def nowhere(
@@ -27,8 +28,7 @@ def nowhere(
         return away(standings)
     if avoid:
         return BackendDown(f"ComfyUI {', '.join(sorted(avoid))} failed; it is tried again.")
-    # a place that comes free is looked for as those of any provider are
-    return BackendBusy(
+    return NoRoom(
         "All ComfyUI servers have as many prompts as they may have", retry_after_s=_ROOM_S
     )
 

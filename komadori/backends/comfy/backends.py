@@ -65,7 +65,7 @@ class _Comfy:
             reference_max_kb=REFERENCE_MAX_KB,
             takes_seed=workflow.takes_seed,
             has_time_limit=False,
-            is_automatic=workflow.is_auto and not workflow.spec.min_references,
+            is_automatic=workflow.is_auto,
             at_once=64,  # each server has places of its own
             workflow=workflow.facts,
         )

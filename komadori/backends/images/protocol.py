@@ -48,16 +48,8 @@ class PictureOrder:
     """What the form of a ComfyUI workflow was filled in with."""
 
 
-class Errand(Protocol):
-    """What a backend tells, and may ask, while it makes one picture."""
-
-    @property
-    def timeout_s(self) -> float:
-        """Seconds that the request may take as a whole, its answer included."""
-
-    @property
-    def ticket(self) -> Mapping[str, Any] | None:
-        """What `accepted` was told in an earlier attempt: fetch with it, and send nothing."""
+class Teller(Protocol):
+    """What a backend tells while it makes one picture."""
 
     def report(self, fraction: float, message: str = "") -> None:
         """Tell how far it is (0 to 1), and what is being done. Cheap."""
@@ -67,6 +59,18 @@ class Errand(Protocol):
 
     def span(self, stage: str, began: float, ended: float) -> None:
         """Note a part that was timed by somebody else, in seconds of `time.perf_counter`."""
+
+
+class Errand(Teller, Protocol):
+    """What a backend that sends requests tells, and may ask, while it makes one picture."""
+
+    @property
+    def timeout_s(self) -> float:
+        """Seconds that the request may take as a whole, its answer included."""
+
+    @property
+    def ticket(self) -> Mapping[str, Any] | None:
+        """What `accepted` was told in an earlier attempt: fetch with it, and send nothing."""
 
     async def sending(self, server: str = "", at_once: int = 0) -> None:
         """Say that the request goes out now. When this returns, the intent is stored.

@@ -13,7 +13,7 @@ from komadori.monitors.comfy.rules import Rules
 from komadori.monitors.comfy.verdicts import Exit, Verdict
 from komadori.monitors.comfy.wedge import Signs, WedgeWatch
 
-_STARTING_LOOK_S = 1.0
+_STARTING_LOOK_S = 0.25
 _COMPUTE_LOOK_S = 0.2
 _DONE = re.compile(r"^Prompt executed in")
 _FAILED = re.compile(r"^!!! Exception during processing")

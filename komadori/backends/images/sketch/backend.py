@@ -4,7 +4,7 @@ import asyncio
 
 from PIL import Image
 
-from komadori.backends.images.protocol import Errand, PictureOrder, ReferenceRole
+from komadori.backends.images.protocol import PictureOrder, ReferenceRole, Teller
 from komadori.backends.images.sketch.backdrop import read_place
 from komadori.backends.images.sketch.picture import Picture
 from komadori.backends.images.sketch.prints import read_prints
@@ -26,7 +26,7 @@ class SketchBackend:
         takes_seed=True,
     )
 
-    async def draw(self, order: PictureOrder, errand: Errand) -> bytes:
+    async def draw(self, order: PictureOrder, errand: Teller) -> bytes:
         """Return the picture as WebP; a draft in half the size.
 
         The work is done in a thread, stage by stage, so that the loop stays free and a
