@@ -2,6 +2,7 @@
 (() => {
   const km = window.komadori;
   const FRESH_MS = 10_000;
+  const AGAIN_MS = 15_000;
   const KEPT = `providers_${km.language}`; // what was told last stands until the server answers
   const FIELD = `
     <label class="title"></label>
@@ -19,14 +20,18 @@
   }
 
   km.receivers.providers = (answer) => {
+    const isNews = !isTold || Object.keys(known).some((kind) => JSON.stringify(known[kind]) !== JSON.stringify(answer[kind]));
+    if (!isNews) return; // a list that is open just now would close
     for (const kind of Object.keys(known)) known[kind] = answer[kind];
     isTold = known.choices.length > 1; // before the first worker has started nobody is known
     km.store.set(KEPT, JSON.stringify(known));
     for (const form of forms) form.draw();
   };
-  document.addEventListener("visibilitychange", () => {
+  const askAgain = () => {
     if (!document.hidden) forms.find((form) => form.box.offsetParent)?.ask();
-  });
+  };
+  document.addEventListener("visibilitychange", askAgain);
+  setInterval(askAgain, AGAIN_MS); // a ComfyUI comes and goes while the page is open
 
   // `value` returns the chosen name, `choose` takes another; `told` is called when more is known.
   // `kind`: whose choices these are, those of who draws ("choices") or of who makes clips ("clips").
