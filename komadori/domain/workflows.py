@@ -2,9 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 from pydantic import Field as Limit
 
 from komadori.errors import RequestRejected, invalid_field
@@ -19,11 +27,29 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Words(BaseModel):
+    """A text for people in several languages. A plain text is the same for all of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    en: str
+    zh: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _may_be_plain(cls, data: Any) -> Any:
+        return {"en": data} if isinstance(data, str) else data
+
+    def in_language(self, language: str) -> str:
+        """Return the text in a language, in English where it is missing."""
+        return self.zh if language == "zh" and self.zh else self.en
+
+
 class Field(_Value):
     """One thing that may be chosen. `default` is what the workflow has of its own."""
 
     name: str
-    label: str
+    label: Words
     kind: FieldKind
     choices: tuple[Scalar, ...] = ()
     minimum: float | None = None
@@ -95,10 +121,10 @@ class WorkflowFacts(_Value):
     """A workflow as the page offers it. Sizes in pixels."""
 
     name: str
-    label: str
+    label: Words
     kind: Literal["image", "clip"]
     model: str = ""
-    note: str = ""
+    note: Words = Words(en="")
     is_auto: bool = True
     """Whether `auto` may choose it."""
     takes_prompt: bool = True
@@ -111,6 +137,8 @@ class WorkflowFacts(_Value):
     min_frames: int | None = None
     """How long a clip may be; None where the workflow has a length of its own."""
     max_frames: int | None = None
+    frames_step: Annotated[int, Limit(ge=1)] = 1
+    """Lengths go from the least in such steps to the most; others become the nearest."""
     frames: int | None = None
     """The length that it has of its own."""
     fps: float | None = None

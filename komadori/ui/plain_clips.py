@@ -125,10 +125,10 @@ def plain_workflow(backend: BackendView, workflow: WorkflowFacts) -> PlainWorkfl
     return PlainWorkflow(
         name=workflow.name,
         provider=facts.name,
-        label=workflow.label,
+        label=workflow.label.en,
         makes=facts.makes,
         model=workflow.model,
-        note=workflow.note,
+        note=workflow.note.en,
         is_ready=facts.is_ready,
         reason=facts.reason,
         waits=backend.absence,
@@ -149,7 +149,7 @@ def plain_workflow(backend: BackendView, workflow: WorkflowFacts) -> PlainWorkfl
 def _plain_option(field: Field) -> PlainOption:
     return PlainOption(
         name=field.name,
-        label=field.label,
+        label=field.label.en,
         kind=field.kind,
         choices=list(field.choices),
         minimum=field.minimum,

@@ -5,7 +5,7 @@ from typing import Any
 
 from komadori.domain.backends import AUTO, BackendFacts, Price
 from komadori.domain.view import BackendView
-from komadori.domain.workflows import WorkflowFacts
+from komadori.domain.workflows import Field, WorkflowFacts
 from komadori.ui.render import duration_words
 from komadori.ui.render_comfy import told_by_comfy
 from komadori.ui.render_makers import comma
@@ -36,7 +36,7 @@ def clip_choices(
     return [
         {
             **_choice(backend, now, language),
-            "title": backend.facts.label,
+            "title": _label(backend.facts, language),
             "workflow": _workflow(backend.facts.workflow),
         }
         for backend in making
@@ -44,7 +44,23 @@ def clip_choices(
 
 
 def _workflow(facts: WorkflowFacts | None) -> dict[str, Any]:
-    return facts.model_dump(mode="json") if facts else {}
+    """Return what the form needs to know; label and note are told with the choice."""
+    return facts.model_dump(mode="json", exclude={"label", "note"}) if facts else {}
+
+
+def _field(field: Field, language: Language) -> dict[str, Any]:
+    return {**field.model_dump(mode="json"), "label": field.label.in_language(language)}
+
+
+def _label(facts: BackendFacts, language: Language) -> str:
+    if facts.workflow is None:
+        return facts.label
+    return say(language, "comfy_label", label=facts.workflow.label.in_language(language))
+
+
+def _note(facts: BackendFacts, language: Language) -> str:
+    note = facts.workflow.note.in_language(language) if facts.workflow else facts.note
+    return note.rstrip(". 。")
 
 
 def _automatic(backends: Sequence[BackendView], now: float, language: Language) -> dict[str, Any]:
@@ -69,7 +85,7 @@ def _automatic(backends: Sequence[BackendView], now: float, language: Language) 
         **_choice(first, now, language),
         "name": AUTO,
         "fields": [],  # whoever draws in the end may have others
-        "label": say(language, "frame_provider_auto_now", label=first.facts.label),
+        "label": say(language, "frame_provider_auto_now", label=_label(first.facts, language)),
         "note": _line(words),
     }
 
@@ -98,7 +114,7 @@ def _in_short(reason: str, language: Language) -> str:
 
 def _choice(backend: BackendView, now: float, language: Language) -> dict[str, Any]:
     facts = backend.facts
-    label, reason = facts.label, ""
+    label, reason = _label(facts, language), ""
     if not facts.is_ready:
         reason = reason_words(facts.reason, language)
         short = _in_short(reason, language) if facts.kind == "comfy" else reason
@@ -113,7 +129,7 @@ def _choice(backend: BackendView, now: float, language: Language) -> dict[str, A
         "is_paid": facts.is_paid,
         "is_built_in": facts.kind == SKETCH,
         "waits": _waits(backend, language),
-        "fields": [field.model_dump(mode="json") for field in backend.fields],
+        "fields": [_field(field, language) for field in backend.fields],
     }
 
 
@@ -130,7 +146,7 @@ def _words(backend: BackendView, now: float, language: Language) -> list[str]:
     if backend.typical_s is not None:
         time = duration_words(backend.typical_s, language)
         words.append(say(language, "frame_provider_typical", time=time))
-    return [word for word in [*words, facts.note.rstrip(". ")] if word]
+    return [word for word in [*words, _note(facts, language)] if word]
 
 
 def _waits(backend: BackendView, language: Language) -> str:

@@ -3,7 +3,7 @@
 import gc
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from komadori.backends.comfy.backends import ComfyClips, ComfyImages
@@ -64,6 +64,7 @@ def make_backends(settings: Settings, workflows: Found) -> Backends:
             workflow,
             max_mb=image.download_max_mb,
             silent_limit_s=settings.comfyui.silent_limit_s,
+            addresses=_addresses(settings),
         )
         for workflow in workflows.workflows
         if workflow.kind == "image"
@@ -79,11 +80,17 @@ def make_clip_backends(settings: Settings, workflows: Found) -> Sequence[ComfyCl
             workflow,
             max_mb=_CLIP_MAX_MB,
             silent_limit_s=settings.comfyui.silent_limit_s,
+            addresses=_addresses(settings),
             is_whole=is_whole_clip,
         )
         for workflow in workflows.workflows
         if workflow.kind == "clip"
     ]
+
+
+def _addresses(settings: Settings) -> Mapping[str, str]:
+    """Return the addresses that hold a password: what is told of servers in the store has none."""
+    return {server.name: server.url for server in settings.comfyui.servers if "@" in server.url}
 
 
 def make_pipeline(

@@ -84,8 +84,11 @@ def test_an_uploaded_picture_becomes_a_clip_that_plays_is_saved_and_is_found_aga
     expect(page.locator("#clip-form .slot.is-full:not(.is-busy) img")).to_be_visible()
     expect(wrong(page, "source")).to_be_empty()
     choose(page, CHECK)
-    expect(page.locator("#clip-form [data-frames]")).to_have_text("About 12 frames.")
+    expect(page.locator("#clip-form [data-frames]")).to_have_text("12 frames: 1 s.")
     grain = page.get_by_label("Grain")
+    expect(page.locator('#clip-form [data-field="options.grain"] .quiet')).to_have_text(
+        "0 to 0.5, default 0.1"
+    )
     expect(grain).to_have_attribute("placeholder", "0.1")
     grain.fill("3")
     grain.press("Control+Enter")
@@ -163,6 +166,39 @@ def test_a_frame_goes_on_as_a_clip_and_is_seen_while_it_is_made(
     assert status_of(stranger, address) == 404
     expect(sentence(page)).to_contain_text("The clip is made")
     expect(stage(page).locator("img.preview")).to_have_count(0)
+
+
+def test_the_form_says_how_many_frames_the_workflow_makes(director: Reader) -> None:
+    page = open_clip(director.open())
+    for workflow, seconds, fps, said in (
+        (WAN, "3", "24", "73 frames: 3.04 s."),
+        (WAN, "3.5", "24", "85 frames: 3.54 s."),
+        (WAN, "1", "23", "21 frames: 0.91 s."),  # 25 are as near: the shorter one is made
+        (WAN, "0.5", "6", "5 frames, the least that this workflow makes: 0.83 s."),
+        (WAN, "9", "24", "121 frames, the most that this workflow makes: 5.04 s."),
+        (CHECK, "0.5", "25", "12 frames: 0.48 s."),
+    ):
+        choose(page, workflow, seconds)
+
+        page.locator("#clip-fps").fill(fps)
+
+        expect(page.locator("#clip-form [data-frames]")).to_have_text(said)
+
+
+def test_a_workflow_is_offered_in_the_readers_language(
+    clip_app: App, new_reader: NewReader
+) -> None:
+    page = open_clip(new_reader(at=clip_app, locale="zh-CN").open())
+    choose(page, CHECK, seconds="3")
+
+    chosen = page.locator("#clip-provider option:checked")
+    expect(chosen).to_have_text("ComfyUI：连通测试（短片）")
+    expect(page.locator('[data-field="provider"] [data-note]:visible')).to_contain_text("画面不动")
+    expect(page.get_by_label("颗粒")).to_be_visible()
+    expect(page.locator('#clip-form [data-field="options.grain"] .quiet')).to_have_text(
+        "0 到 0.5，默认 0.1"
+    )
+    expect(page.locator("#clip-form [data-frames]")).to_have_text("36 帧，3 秒。")
 
 
 def test_without_a_comfyui_the_phone_explains_it_and_all_tabs_are_in_reach(

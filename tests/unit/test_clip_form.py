@@ -8,11 +8,12 @@ from komadori.domain.backends import BackendFacts
 from komadori.domain.ids import ArtifactId, JobId
 from komadori.domain.states import JobKind, StepKind, StepState
 from komadori.domain.view import BackendView, Frame, JobView
-from komadori.domain.workflows import Field, WorkflowFacts
+from komadori.domain.workflows import Field, Words, WorkflowFacts
 from komadori.errors import NotFound, RequestRejected, invalid_field
 from komadori.ui.clip_form import GROUPS_MOST, groups_of, place_of, refusal_words, request_of
 from komadori.ui.frame_form import place_of as place_in_frame
 from komadori.ui.frame_form import request_of as frame_request_of
+from komadori.ui.plain_clips import plain_workflow
 from komadori.ui.render_providers import clip_choices, provider_choices
 from komadori.ui.texts import LANGUAGES, Language
 
@@ -60,11 +61,18 @@ def make_backend(name: str, **changed: Any) -> BackendView:
     """Return a ComfyUI workflow for clips as the queue tells of it."""
     shown = {key: changed.pop(key) for key in ("absence", "fields", "servers") if key in changed}
     workflow = WorkflowFacts(
-        name=name, label=name.title(), kind="clip", min_frames=5, max_frames=121, fps=24.0
+        name=name,
+        label=Words.model_validate(changed.pop("label", name.title())),
+        note=Words.model_validate(changed.pop("note", "")),
+        kind="clip",
+        min_frames=5,
+        max_frames=121,
+        frames_step=4,
+        fps=24.0,
     )
     given: dict[str, Any] = {
         "name": f"comfyui-{name}",
-        "label": f"ComfyUI: {name}",
+        "label": f"ComfyUI: {workflow.label.en}",
         "kind": "comfy",
         "makes": "clip",
         "workflow": workflow,
@@ -163,7 +171,9 @@ def test_first_frames_come_from_panels_and_final_pictures_that_are_there() -> No
 
 
 def test_workflows_for_clips_are_offered_apart_those_first_that_can_run() -> None:
-    steps = Field(name="steps", label="Steps", kind="integer", minimum=4, maximum=60, default=20)
+    steps = Field(
+        name="steps", label=Words(en="Steps"), kind="integer", minimum=4, maximum=60, default=20
+    )
     known = [
         make_backend("check", is_automatic=False, servers=("a",)),
         make_backend("new", is_ready=False, reason="no ComfyUI server is watched yet"),
@@ -185,6 +195,47 @@ def test_workflows_for_clips_are_offered_apart_those_first_that_can_run() -> Non
     assert wan["note"] == "ComfyUI a, b · Not run here: no GPU"
     assert wan["waits"] == "A job would wait now: ComfyUI a: restarting, attempt 1 of 5"
     assert wan["fields"][0]["maximum"] == 60
-    assert wan["workflow"]["max_frames"] == 121
-    assert clips[2]["label"] == "ComfyUI: new (no ComfyUI server is set up)"
+    assert (wan["workflow"]["max_frames"], wan["workflow"]["frames_step"]) == (121, 4)
+    assert clips[2]["label"] == "ComfyUI: New (no ComfyUI server is set up)"
     assert clips[2]["waits"] == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "label", "note", "options"),
+    [
+        ("en", "ComfyUI: Check (clip)", "Nothing moves", ["Grain", "Shift"]),
+        ("zh", "ComfyUI：连通测试（短片）", "画面不动", ["颗粒", "Shift"]),
+    ],
+)
+def test_a_workflow_speaks_the_readers_language_and_english_where_that_is_missing(
+    language: Language, label: str, note: str, options: list[str]
+) -> None:
+    fields = (
+        Field(name="grain", label=Words(en="Grain", zh="颗粒"), kind="number"),
+        Field(name="shift", label=Words(en="Shift"), kind="number"),
+    )
+    words = {"en": "Check (clip)", "zh": "连通测试（短片）"}
+    told = {"en": "Nothing moves.", "zh": "画面不动。"}
+    clip = make_backend("check", label=words, note=told, fields=fields)
+    picture = make_backend("check", label=words, note=told, fields=fields, makes="picture")
+
+    (asked,) = clip_choices([clip], 0.0, language)
+    drawn = provider_choices([picture], 0.0, language)[1]
+
+    assert asked["label"] == asked["title"] == drawn["label"] == label
+    assert asked["note"] == note
+    assert drawn["note"].endswith(f" · {note}")
+    assert [one["label"] for one in asked["fields"]] == options
+    assert [one["label"] for one in drawn["fields"]] == options
+
+
+def test_the_api_says_labels_and_notes_in_english() -> None:
+    grain = Field(name="grain", label=Words(en="Grain", zh="颗粒"), kind="number")
+    words = {"en": "Check", "zh": "连通测试"}
+    backend = make_backend("check", label=words, note=words, fields=(grain,))
+    assert backend.facts.workflow is not None
+
+    plain = plain_workflow(backend, backend.facts.workflow)
+
+    assert (plain["label"], plain["note"]) == ("Check", "Check")
+    assert plain["options"][0]["label"] == "Grain"

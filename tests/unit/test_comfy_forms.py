@@ -13,7 +13,7 @@ from komadori.backends.comfy.forms import form_of
 from komadori.backends.comfy.graph import Graph
 from komadori.backends.comfy.nodes import NodeInfo, parse_nodes
 from komadori.backends.comfy.workflow import Workflow, make_workflow
-from komadori.domain.workflows import Field, check_options
+from komadori.domain.workflows import Field, Words, check_options
 from komadori.errors import RequestRejected
 from komadori.settings import ROOT
 
@@ -23,6 +23,7 @@ NODES = parse_nodes(ANSWER)
 SDXL = load_workflow(ROOT / "config/workflows/sdxl.json")
 QWEN = load_workflow(ROOT / "config/workflows/qwen-image-edit.json")
 CHECK = load_workflow(ROOT / "config/workflows/check-picture.json")
+STEPS = Words(en="Steps", zh="步数")
 
 
 def altered(name: str, *path: Any, value: Any) -> dict[str, NodeInfo]:
@@ -55,7 +56,7 @@ def test_a_form_has_the_kinds_and_limits_of_the_nodes() -> None:
     form = {field.name: field for field in form_of(SDXL, NODES)}
 
     assert form["steps"] == Field(
-        name="steps", label="Steps", kind="integer", minimum=1, maximum=80, default=28
+        name="steps", label=STEPS, kind="integer", minimum=1, maximum=80, default=28
     )
     assert form["guidance"].kind == "number"
     assert (form["guidance"].minimum, form["guidance"].maximum) == (1, 15)
@@ -77,7 +78,7 @@ def test_both_dialects_make_the_same_form(version: str) -> None:
     layout, same, way = form_of(workflow, nodes)
 
     assert layout.choices == ("right", "down", "left", "up")
-    assert (layout.kind, layout.default, layout.label) == ("choice", "right", "Layout")
+    assert (layout.kind, layout.default, layout.label.en) == ("choice", "right", "Layout")
     assert (same.kind, same.default) == ("switch", True)
     assert way.choices == ("area", "lanczos"), "only what both the file and the server have"
 
@@ -149,7 +150,7 @@ def test_a_wrong_choice_is_refused_with_its_field(given: dict[str, Any], said: s
     ],
 )
 def test_switches_and_texts_are_checked(kind: Any, value: Any, is_taken: bool) -> None:
-    field = Field(name="x", label="X", kind=kind)
+    field = Field(name="x", label=Words(en="X"), kind=kind)
 
     if is_taken:
         assert check_options([field], {"x": value}) == {"x": value}
@@ -159,7 +160,7 @@ def test_switches_and_texts_are_checked(kind: Any, value: Any, is_taken: bool) -
 
 
 def test_true_is_not_the_number_one_among_choices() -> None:
-    field = Field(name="x", label="X", kind="choice", choices=(1, 2))
+    field = Field(name="x", label=Words(en="X"), kind="choice", choices=(1, 2))
 
     assert check_options([field], {"x": 1}) == {"x": 1}
     with pytest.raises(RequestRejected, match="one of 1, 2"):

@@ -11,6 +11,7 @@ import yaml
 from komadori.backends.comfy.folder import load_workflows
 from komadori.backends.comfy.workflow import Values
 from komadori.domain.backends import COMFY_PREFIX, is_backend_name
+from komadori.domain.workflows import WorkflowFacts
 from komadori.settings import ROOT
 
 SHIPPED = ROOT / "config" / "workflows"
@@ -166,7 +167,15 @@ def test_a_byte_order_mark_and_notes_of_old_exports_do_no_harm(tmp_path: Path) -
         ({"frames": {"multiple_of": 64, "plus": 1, "min": 2, "max": 60}}, "no number from min to"),
         ({"sizes": {"min_pixels": 9, "max_pixels": 8}}, "max_pixels must not be smaller"),
         ({"options": {"Steps!": {"node": "3", "input": "steps"}}}, "options.Steps!"),
-        ({"label": 5}, "label: Input should be a valid string; put it into quotes"),
+        ({"label": 5}, "label: it must be a text in quotes, or one for each language: {en: …"),
+        ({"label": ""}, "label: it must have 1 to 60 characters"),
+        ({"label": {"zh": "我的"}}, "label.en: Field required"),
+        (
+            {"label": {"en": "x", "fr": "y"}},
+            "label: 'fr' is no language here; the languages are: en",
+        ),
+        ({"label": {"en": "x", "zh": "长" * 61}}, "label: it must have 1 to 60 characters"),
+        ({"note": {"en": 5}}, "note.en: Input should be a valid string; put it into quotes"),
     ],
 )
 def test_a_wrong_key_is_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
@@ -174,6 +183,28 @@ def test_a_wrong_key_is_named(tmp_path: Path, change: dict[str, Any], said: str)
 
     assert sentence.startswith("mine.yaml: ")
     assert said in sentence
+
+
+def test_labels_and_notes_may_be_in_several_languages(tmp_path: Path) -> None:
+    words = {"en": "Mine", "zh": "我的"}
+    steps = {"node": "Sampler", "input": "steps", "label": words}
+    spec = MINIMAL | {"label": words, "note": words, "options": {"steps": steps}}
+
+    (workflow,) = load_workflows(write(tmp_path, SDXL, spec)).workflows
+
+    facts = workflow.facts
+    assert [facts.label.in_language(one) for one in ("en", "zh", "fr")] == ["Mine", "我的", "Mine"]
+    assert facts.note.in_language("zh") == "我的"
+    assert workflow.spec.options["steps"].label == facts.label
+    assert workflow.label == "Mine", "logs and messages are in English"
+    assert WorkflowFacts.model_validate_json(facts.model_dump_json()) == facts
+
+
+def test_a_plain_label_is_the_same_in_every_language(tmp_path: Path) -> None:
+    (workflow,) = load_workflows(write(tmp_path, SDXL, MINIMAL)).workflows
+
+    assert workflow.facts.label.in_language("zh") == "Mine"
+    assert workflow.facts.note.in_language("zh") == ""
 
 
 @pytest.mark.parametrize(

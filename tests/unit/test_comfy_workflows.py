@@ -73,7 +73,8 @@ def test_a_shipped_workflow_with_a_model_says_that_it_was_not_run(workflow: Work
 
     is_check = workflow.name.startswith("check-")
     assert bool(workflow.model_files) != is_check
-    assert ("Not run here: no GPU." in workflow.spec.note) != is_check
+    assert ("Not run here: no GPU." in workflow.spec.note.en) != is_check
+    assert ("还没实际跑过" in workflow.spec.note.zh) != is_check
     assert ("not run here, since no GPU is at hand" in head) != is_check
     assert all(folder_of(file) for file in workflow.model_files)
     for file in workflow.model_files:
@@ -274,6 +275,20 @@ def test_sizes_keep_the_rule_and_nearly_the_shape(width: int, height: int) -> No
     assert wide * high <= 2_097_152
     assert abs(wide - width / height * high) <= 16 * (1 + width / height)
     assert workflow.size_for(1280, 720) == (1280, 720)
+
+
+def test_a_shipped_workflow_is_told_in_chinese_too() -> None:
+    for workflow in SHIPPED.workflows:
+        spec = workflow.spec
+        assert spec.note.zh, workflow.name
+        assert spec.label.zh or spec.model, "only the name of a model is the same in all languages"
+        assert all(one.label and one.label.zh for one in spec.options.values()), workflow.name
+
+
+def test_the_lengths_of_a_clip_are_told_as_a_range_with_steps() -> None:
+    facts = shipped("wan22-image-to-video").facts
+
+    assert (facts.min_frames, facts.max_frames, facts.frames_step) == (5, 121, 4)
 
 
 @given(

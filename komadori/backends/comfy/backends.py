@@ -1,6 +1,6 @@
 """The workflows as backends: those that make pictures, and those that make clips."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Literal
@@ -43,9 +43,17 @@ class _Comfy:
     _suffixes: tuple[str, ...]
     """The endings of what its output node may save, for when only the name is known."""
 
-    def __init__(self, workflow: Workflow, *, max_mb: float, silent_limit_s: float) -> None:
-        """`max_mb`: the largest file that is fetched; see Execution for `silent_limit_s`."""
+    def __init__(
+        self,
+        workflow: Workflow,
+        *,
+        max_mb: float,
+        silent_limit_s: float,
+        addresses: Mapping[str, str],
+    ) -> None:
+        """`max_mb`: the largest file that is fetched; see Execution for the others."""
         self._workflow = workflow
+        self._addresses = addresses
         self._max_bytes = int(max_mb * 1_000_000)
         self._silent_limit_s = silent_limit_s
 
@@ -59,7 +67,7 @@ class _Comfy:
             kind="comfy",
             makes=self._makes,
             model=workflow.spec.model,
-            note=workflow.spec.note,
+            note=workflow.spec.note.en,
             max_references=workflow.max_references,
             reference_types=tuple(_SUFFIXES),
             reference_max_kb=REFERENCE_MAX_KB,
@@ -82,6 +90,7 @@ class _Comfy:
             suffixes=self._suffixes,
             max_bytes=self._max_bytes,
             silent_limit_s=self._silent_limit_s,
+            addresses=self._addresses,
         )
         return await execution.result()
 
@@ -125,10 +134,13 @@ class ComfyClips(_Comfy):
         *,
         max_mb: float,
         silent_limit_s: float,
+        addresses: Mapping[str, str],
         is_whole: Callable[[bytes], bool],
     ) -> None:
         """`is_whole`: whether a clip can be played to its end."""
-        super().__init__(workflow, max_mb=max_mb, silent_limit_s=silent_limit_s)
+        super().__init__(
+            workflow, max_mb=max_mb, silent_limit_s=silent_limit_s, addresses=addresses
+        )
         self._is_whole = is_whole
 
     async def animate(self, order: ClipOrder, errand: Errand) -> bytes:

@@ -6,6 +6,7 @@ The graph itself stays as ComfyUI exported it; nodes are named by their title or
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -14,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from komadori.domain.workflows import Scalar
+from komadori.domain.workflows import Scalar, Words
 
 Pixels = Annotated[int, Field(ge=1, le=2**31)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -32,7 +33,32 @@ def _tuple(value: Any) -> Any:
     return (value,) if isinstance(value, dict | BaseModel) else value
 
 
+def _words(value: Any) -> Any:
+    if not isinstance(value, str | dict | Words):
+        wanted = "a text in quotes, or one for each language: {en: …, zh: …}"
+        raise ValueError(f"it must be {wanted}")  # noqa: TRY004 - pydantic tells only of this one
+    for language in value if isinstance(value, dict) else ():
+        if language not in Words.model_fields:
+            known = ", ".join(Words.model_fields)
+            raise ValueError(f"{language!r} is no language here; the languages are: {known}")
+    return value
+
+
+def _between(least: int, most: int) -> AfterValidator:
+    """Limit how many characters a text has in each language."""
+
+    def check(words: Words) -> Words:
+        for text in (words.en, words.zh or words.en):
+            if not least <= len(text) <= most:
+                raise ValueError(f"it must have {least} to {most} characters")
+        return words
+
+    return AfterValidator(check)
+
+
 NodeName = Annotated[Name, BeforeValidator(_text)]
+Label = Annotated[Words, BeforeValidator(_words), _between(1, 60)]
+Note = Annotated[Words, BeforeValidator(_words), _between(0, 300)]
 
 
 class _Part(BaseModel):
@@ -97,7 +123,7 @@ class OptionPlace(Place):
     min, max: narrower limits than the node's. choices: fewer choices than the node's.
     """
 
-    label: Annotated[str, StringConstraints(max_length=60)] = ""
+    label: Label | None = None
     default: Scalar | None = None
     min: float | None = None
     max: float | None = None
@@ -168,7 +194,7 @@ class FrameRule(_Part):
 
 
 class Spec(_Part):
-    """One workflow, as the file beside it describes it.
+    """One workflow, as the file beside it describes it. Texts may be in several languages.
 
     label: how people see it. kind: what comes out. model: the model's name, for people.
     note: what people should know before they choose it.
@@ -181,10 +207,10 @@ class Spec(_Part):
     silent_limit_s: how long it may do nothing that is seen before it counts as stuck.
     """
 
-    label: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    label: Label
     kind: Literal["image", "clip"] = "image"
     model: Annotated[str, StringConstraints(max_length=120)] = ""
-    note: Annotated[str, StringConstraints(max_length=300)] = ""
+    note: Note = Words(en="")
     auto: bool = True
     min_references: Annotated[int, Field(ge=0, le=100)] = 0
     max_references: Annotated[int, Field(ge=0, le=100)] | None = None

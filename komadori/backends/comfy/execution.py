@@ -6,7 +6,7 @@ what is certainly lost is sent again, under a new id.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -60,14 +60,19 @@ class Execution:
         suffixes: Sequence[str],
         max_bytes: int,
         silent_limit_s: float,
+        addresses: Mapping[str, str],
     ) -> None:
-        """`is_whole`: whether a file was written to its end; `suffixes`: of what may be written."""
+        """`is_whole`: whether a file was written to its end; `suffixes`: of what may be written.
+
+        `addresses`: of servers whose address is not to be told in the store, by name.
+        """
         self._workflow = workflow
         self._provider = provider
         self._errand = errand
         self._make_values = make_values
         self._is_whole = is_whole
         self._max_bytes = max_bytes
+        self._addresses = addresses
         self._recovery = Recovery(errand, is_whole=is_whole, suffixes=suffixes, max_bytes=max_bytes)
         self._silent_limit_s = workflow.spec.silent_limit_s or silent_limit_s
         self._listener: Listener | None = None
@@ -353,7 +358,8 @@ class Execution:
     async def _client(self, standing: ServerStanding) -> AsyncIterator[ComfyClient]:
         report = standing.report
         async with aiohttp.ClientSession() as http:
-            client = ComfyClient(report.name, report.url, http=http)
+            url = self._addresses.get(report.name, report.url)
+            client = ComfyClient(report.name, url, http=http)
             try:
                 yield client
             except OutOfMemory as exc:

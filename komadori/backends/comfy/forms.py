@@ -6,7 +6,7 @@ from komadori.backends.comfy.bindings import OptionPlace
 from komadori.backends.comfy.nodes import COMBO, InputInfo, NodeInfo
 from komadori.backends.comfy.slots import Slot, names_a_path
 from komadori.backends.comfy.workflow import Workflow
-from komadori.domain.workflows import Field, FieldKind, Scalar
+from komadori.domain.workflows import Field, FieldKind, Scalar, Words
 from komadori.errors import RequestRejected
 
 _KINDS: dict[str, FieldKind] = {
@@ -60,7 +60,7 @@ def _field(workflow: Workflow, name: str, slot: Slot, nodes: Mapping[str, NodeIn
     default = place.default if place.default is not None else node["inputs"][slot.field]
     return Field(
         name=name,
-        label=place.label or _readable(name),
+        label=place.label or Words(en=_readable(name)),
         kind=_KINDS[known.kind],
         choices=choices,
         minimum=_tighter(place.min, known.minimum, max),

@@ -62,8 +62,8 @@ class Workflow:
 
     @property
     def label(self) -> str:
-        """How people see it."""
-        return self.spec.label
+        """How messages and logs call it, which are in English."""
+        return self.spec.label.en
 
     @property
     def kind(self) -> Literal["image", "clip"]:
@@ -113,7 +113,7 @@ class Workflow:
         lengths = self.spec.frames.allowed if self.slots.frames else None
         return WorkflowFacts(
             name=self.name,
-            label=self.label,
+            label=self.spec.label,
             kind=self.kind,
             model=self.spec.model,
             note=self.spec.note,
@@ -126,6 +126,7 @@ class Workflow:
             max_references=self.max_references,
             min_frames=lengths[0] if lengths else None,
             max_frames=lengths[-1] if lengths else None,
+            frames_step=self.spec.frames.multiple_of,
             frames=self._own(self.slots.frames, int),
             fps=self.fps,
             takes_fps=bool(self.slots.fps),

@@ -158,17 +158,24 @@
       changed();
     });
 
-    // How many frames come out, as far as it can be known here: a workflow may have steps of its own.
+    // How many frames come out: the length that the workflow makes which is nearest to the one asked for.
     function frames() {
-      const { min_frames: least, max_frames: most, frames: own } = workflow();
+      const { min_frames: least, max_frames: most, frames_step: step = 1, frames: own } = workflow();
       if (!provider.chosen()) return "";
       if (most === null) return own ? km.say("clip_frames_own", { frames: own }) : "";
       const speed = workflow().takes_fps ? (values.fps ?? ownFps()) : workflow().fps || ownFps();
-      const asked = Math.round(values.seconds * speed);
-      const time = (count) => (Math.round((count / speed) * 10) / 10).toLocaleString("en");
+      const asked = toEven(values.seconds * speed);
+      const time = (count) => String(Math.round((count / speed) * 100) / 100);
       if (asked > most) return km.say("clip_frames_most", { frames: most, seconds: time(most) });
       if (asked < least) return km.say("clip_frames_least", { frames: least, seconds: time(least) });
-      return km.say("clip_frames_about", { frames: asked });
+      const made = least + step * Math.ceil((asked - least) / step - 0.5); // the shorter of two as near
+      return km.say("clip_frames_so", { frames: made, seconds: time(made) });
+    }
+
+    // Halves become even, as they do where the clip is made.
+    function toEven(value) {
+      const near = Math.round(value);
+      return near - value === 0.5 && near % 2 ? near - 1 : near;
     }
 
     function tell() {

@@ -1,6 +1,7 @@
 // The options of a ComfyUI workflow: a form made of what its servers say of themselves.
 (() => {
   const km = window.komadori;
+  const ENDLESS = 1e9; // nodes have such limits where they want none
 
   // `chosen` returns what was chosen, by name; what is as the workflow has it is not among it.
   km.optionsForm = (box, { id, chosen, changed }) => {
@@ -107,19 +108,32 @@
       input.placeholder = field.default ?? "";
       input.value = chosen()[field.name] ?? "";
       input.addEventListener("input", () => take(input.value === "" ? undefined : Number(input.value)));
-      const range = rangeOf(field);
-      if (!range) return [input];
+      const words = hintOf(field);
+      if (!words) return [input];
       const hint = document.createElement("p");
       hint.className = "quiet";
-      hint.textContent = range;
+      hint.textContent = words;
       return [input, hint];
     }
 
-    function rangeOf({ minimum, maximum }) {
-      if (minimum !== null && maximum !== null) return km.say("option_range", { least: minimum, most: maximum });
-      if (minimum !== null) return km.say("option_least", { least: minimum });
-      return maximum === null ? "" : km.say("option_most", { most: maximum });
+    // The default is said besides: its place in the field is taken as soon as something is written.
+    function hintOf(field) {
+      const near = (limit) => (limit !== null && Math.abs(limit) < ENDLESS ? limit : null);
+      const range = rangeOf({ minimum: near(field.minimum), maximum: near(field.maximum) });
+      if (field.default === null) return range;
+      const value = written(field.default);
+      return range ? km.say("option_hint", { range, value }) : km.say("option_hint_default", { value });
     }
+
+    function rangeOf({ minimum, maximum }) {
+      const least = written(minimum ?? 0);
+      const most = written(maximum ?? 0);
+      if (minimum !== null && maximum !== null) return km.say("option_range", { least, most });
+      if (minimum !== null) return km.say("option_least", { least });
+      return maximum === null ? "" : km.say("option_most", { most });
+    }
+
+    const written = (value) => value.toLocaleString("en", { maximumFractionDigits: 6 });
 
     // Says beside its field what cannot be; the server looks at everything all the same.
     function faults() {
