@@ -98,6 +98,8 @@ class ServerReport(_Value):
     reason: str = ""
     """Why it is in this state, in a sentence: "it ended with code -9: out of memory, likely"."""
     since: float
+    is_idle: bool = False
+    """Whether it is stopped only because there is no work for it: work starts it."""
     attempt: int = 0
     """Which attempt to bring it back this is; 0: none is under way."""
     attempts_most: int = 0

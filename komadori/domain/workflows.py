@@ -21,6 +21,8 @@ Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 FieldKind = Literal["choice", "integer", "number", "switch", "text"]
 TEXT_MAX_CHARS = 2_000
 _SHOWN = 12
+_INTEGER_MAX = 2**64
+"""No input of a node takes more, and a float could not hold it."""
 
 
 class _Value(BaseModel):
@@ -98,6 +100,8 @@ class Field(_Value):
     def _counted(self, value: object) -> Scalar:
         wanted = "a whole number" if self.kind == "integer" else "a number"
         if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._refused(f"it must be {wanted}{self._range()}")
+        if isinstance(value, int) and abs(value) > _INTEGER_MAX:
             raise self._refused(f"it must be {wanted}{self._range()}")
         is_whole = isinstance(value, int) or (math.isfinite(value) and value.is_integer())
         if not math.isfinite(value) or (self.kind == "integer" and not is_whole):

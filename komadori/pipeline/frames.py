@@ -20,6 +20,7 @@ class DrawFrame:
         is_draft = step.kind is StepKind.DRAFT
         by_sketch = is_draft and request.get("draft") == "sketch"
         provider = "sketch" if by_sketch else request.get("provider", AUTO)
-        task = Task(drawing=drawing, provider=provider, is_draft=is_draft)
+        options = {} if by_sketch else request.get("options", {})
+        task = Task(drawing=drawing, provider=provider, is_draft=is_draft, options=options)
         slot = slot_of(step.kind, step.number)
         return await self._draw.kept(task, context, context.job.id, slot)

@@ -137,7 +137,7 @@ class StepCalls:
             "ticket": dict(ticket),
             "prompt_id": ticket.get("prompt_id"),
         }
-        await self._insist(self._change, call, values)
+        await self._insist(self._change, call, values, "prompt_id" in ticket)
 
     async def answered(self, call: CallId, file: StoredFile, seconds: float | None) -> None:
         """Store that the picture is kept."""
@@ -215,8 +215,11 @@ class StepCalls:
             "started_at": now,
         }
 
-    def _change(self, call: CallId, values: Mapping[str, Any]) -> None:
+    def _change(self, call: CallId, values: Mapping[str, Any], is_before: bool) -> None:
+        """Write what is known of a request; `is_before` it goes out: then only if it still may."""
         with self._store.write() as connection:
+            if is_before:
+                self._require_step(connection)
             connection.execute(update(_table).where(_table.c.id == call).values(**values))
 
     def _end(

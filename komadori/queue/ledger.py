@@ -26,6 +26,8 @@ from komadori.queue.rows import STEP_COLUMNS, step_of
 from komadori.queue.statement import Statement
 from komadori.queue.store import Store
 
+NO_ROOM = "server_busy"
+"""The code of what a step waits for while all places at our servers are taken."""
 MAX_DEATHS = 3
 """A step that took so many workers with it is not tried again."""
 
@@ -102,7 +104,7 @@ _COUNTS_HELD = Statement("SELECT failures, deaths FROM steps WHERE id = :id FOR 
 _END = Statement(
     "UPDATE steps SET state = :state, result = :result, error_code = :error_code, error = :error,"
     " timings = :timings, making = COALESCE(:making, making), not_before = :not_before,"
-    " failures = failures + :failed,"
+    " failures = failures + :failed, attempt = attempt - :uncounted,"
     " deaths = deaths + :died, lease_until = NULL, ended_at = :ended_at, progress = :progress,"
     " message = '', preview = 0, seq = :seq"
     " WHERE id = :id AND token = :token AND state = 'RUNNING'"
@@ -371,14 +373,21 @@ def end_attempt(job: OpenJob, claim: Claim, ending: Ending, limits: Limits) -> b
         "not_before": next_.not_before,
         "failed": int(ending.outcome == "failed"),
         "died": int(ending.outcome == "died"),
+        "uncounted": int(_is_idle_look(ending)),
         "ended_at": job.now if next_.state.is_final else None,
         "progress": 1.0 if next_.state is StepState.COMPLETED else 0.0,
         "seq": job.next_seq(),
     }
     if not _END.run(job.connection, values).rowcount:
         return False
-    _write_attempt(job, claim, ending, values)
+    if not _is_idle_look(ending):
+        _write_attempt(job, claim, ending, values)
     return True
+
+
+def _is_idle_look(ending: Ending) -> bool:
+    """Whether it only looked for a place and found none: that is no attempt, and happens often."""
+    return ending.problem is not None and ending.problem.code == NO_ROOM
 
 
 @dataclass(frozen=True, slots=True)

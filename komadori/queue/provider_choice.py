@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from komadori.domain.backends import AUTO, BackendFacts, auto_order
+from komadori.domain.backends import AUTO, COMFY_PREFIX, BackendFacts, auto_order
 from komadori.domain.requests import Options
 from komadori.domain.states import JobKind
 from komadori.domain.workflows import check_options
 from komadori.errors import RequestRejected
 from komadori.queue.providers import read_facts
-from komadori.queue.server_facts import fields_of
+from komadori.queue.server_facts import able_servers, fields_of
 from komadori.queue.server_waits import read_reports
 
 
@@ -75,8 +75,11 @@ def require_provider(connection: Connection, wanted: Wanted) -> None:
 def require_options(connection: Connection, wanted: Wanted, options: Options) -> None:
     """Refuse options that the form of the provider's workflow does not have, or not so."""
     name = expected_provider(connection, wanted) if options else ""
+    reports = read_reports(connection)
+    if name.startswith(COMFY_PREFIX) and not able_servers(name, reports):
+        return  # no server could be asked yet: the one that will draw checks them
     if name:
-        check_options(fields_of(name, read_reports(connection)), options)
+        check_options(fields_of(name, reports), options)
 
 
 def expected_provider(connection: Connection, wanted: Wanted) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from komadori.domain.backends import COMFY_PREFIX, BackendFacts
-from komadori.domain.servers import ServerReport
+from komadori.domain.servers import ServerReport, ServerState
 from komadori.domain.workflows import Field
 
 
@@ -16,10 +16,21 @@ def with_servers(facts: BackendFacts, reports: Sequence[ServerReport]) -> Backen
     if facts.kind != "comfy" or not facts.is_ready:
         return facts
     able = able_servers(facts.name, reports)
+    if not able and any(_may_be_able(one) for one in reports):
+        return facts.model_copy(update={"is_automatic": False})
     if not able:
         return facts.model_copy(update={"is_ready": False, "reason": _why(facts.name, reports)})
-    is_there = any(one.state.answers or one.state.is_coming for one in able)
+    is_there = any(_is_there(one) for one in able)
     return facts.model_copy(update={"is_automatic": facts.is_automatic and is_there})
+
+
+def _is_there(report: ServerReport) -> bool:
+    return report.state.answers or report.state.is_coming or report.is_idle
+
+
+def _may_be_able(report: ServerReport) -> bool:
+    """Whether a server of ours could not be asked yet: it starts when there is work for it."""
+    return report.is_owned and not report.offers and report.state is not ServerState.FAILED
 
 
 def able_servers(provider: str, reports: Sequence[ServerReport]) -> tuple[ServerReport, ...]:

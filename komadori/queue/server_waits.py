@@ -9,6 +9,7 @@ from komadori.domain.states import StepState
 from komadori.domain.view import Problem
 from komadori.queue import schema
 from komadori.queue.open_job import OpenJob
+from komadori.queue.server_facts import able_servers
 
 AWAY = "server_away"
 """The code of what a step waits for while no server is there."""
@@ -36,7 +37,7 @@ def tell_waiting(connection: Connection, job_id: str, now: float) -> None:
     job = OpenJob.lock(connection, job_id, now)
     if job is None:
         return
-    sentence = away_sentence(read_reports(connection))
+    sentence = away_sentence(concerned(job.row["provider"], read_reports(connection)))
     steps = schema.steps
     is_waiting = (
         (steps.c.job_id == job_id)
@@ -48,6 +49,11 @@ def tell_waiting(connection: Connection, job_id: str, now: float) -> None:
     if job.row["error_code"] == AWAY:
         job.tell_problem(Problem(code=AWAY, message=sentence))
     job.save()
+
+
+def concerned(provider: str, reports: Sequence[ServerReport]) -> Sequence[ServerReport]:
+    """Return the servers that a job of this provider can wait for."""
+    return able_servers(provider, reports) or reports
 
 
 def read_reports(connection: Connection) -> tuple[ServerReport, ...]:

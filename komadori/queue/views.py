@@ -18,7 +18,7 @@ from komadori.domain.work import panel_slot, slot_of
 from komadori.queue import schema
 from komadori.queue.calls import unanswered_cost
 from komadori.queue.forecast import Forecast
-from komadori.queue.server_waits import AWAY, read_reports
+from komadori.queue.server_waits import AWAY, concerned, read_reports
 
 _FINAL = tuple(state.value for state in FINAL_JOB_STATES)
 
@@ -50,7 +50,8 @@ class JobFold:
         if job["kind"] == JobKind.STORYBOARD:
             self._redos = _open_redos(connection, self.job_id)
         is_waiting = any(row["error_code"] == AWAY for row in self._steps.values())
-        self._servers = read_reports(connection) if is_waiting else ()
+        reports = read_reports(connection) if is_waiting else ()
+        self._servers = tuple(concerned(job["provider"], reports))
         self.job = job
         self._sequence = job["seq"]
         return True

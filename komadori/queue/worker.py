@@ -30,7 +30,7 @@ from komadori.logs import working_on
 from komadori.queue.calls import StepCalls
 from komadori.queue.context import WorkerContext
 from komadori.queue.heart import Heart
-from komadori.queue.ledger import Claim, Ending, Ledger
+from komadori.queue.ledger import NO_ROOM, Claim, Ending, Ledger
 from komadori.queue.room import wake_for_room
 from komadori.queue.server_waits import AWAY
 
@@ -44,7 +44,7 @@ _OUTCOMES: dict[type[BaseException], str] = {
 _CODES: dict[type[BaseException], str] = {
     BackendRefused: "refused",
     BackendBusy: "provider_busy",
-    NoRoom: "server_busy",
+    NoRoom: NO_ROOM,
     BackendAway: AWAY,
     BackendDown: "provider_down",
     NotFetchedYet: "not_fetched",

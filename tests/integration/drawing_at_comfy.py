@@ -23,6 +23,7 @@ MODULE = "huey_worker.huey"
 SDXL = "comfyui-sdxl"
 CHECK_CLIP = "comfyui-check-clip"
 STEP_S = 0.02
+STEPS = {"name": "steps", "label": "Steps", "kind": "integer", "minimum": 1, "maximum": 60}
 
 
 class AtComfy:
@@ -51,7 +52,7 @@ class AtComfy:
             boot=self._boots[name],
             seen_at=now,
             attempts_most=5,
-            offers={"sdxl": Offer(), "check-clip": Offer(), "check-picture": Offer()},
+            offers={"sdxl": Offer(fields=(STEPS,)), "check-clip": Offer()},
             **more,
         )
         self.rows.take(name, "a test", 3600)

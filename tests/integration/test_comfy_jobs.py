@@ -241,6 +241,40 @@ def test_two_servers_share_the_work(at: AtComfy) -> None:
     assert min(shares.values()) >= 3, shares
 
 
+def test_what_the_form_was_filled_in_with_reaches_the_server(at: AtComfy) -> None:
+    at.slow("a", 0.3)
+
+    job = at.frame(options={"steps": 9})
+
+    at.begins("a")
+    ((_, _, graph, *_),) = at.servers["a"].get("/queue")["queue_running"]
+    (sampler,) = [node for node in graph.values() if node["class_type"] == "KSampler"]
+    assert sampler["inputs"]["steps"] == 9
+    at.house.completed(job)
+
+
+def test_a_job_that_finds_a_server_dead_before_anybody_else_waits_and_has_not_failed(
+    at: AtComfy,
+) -> None:
+    at.servers["a"].kill()
+
+    job = at.frame()
+    at.waits(job, "server_away")
+    at.restart("a")
+
+    at.house.completed(job)
+    assert at.house.step(job, 1, "frame")["failures"] == 0
+
+
+def test_a_step_that_only_looked_for_a_place_has_made_no_attempt(at: AtComfy) -> None:
+    at.slow("a", 0.05)
+    jobs = [at.frame(f"number {number}") for number in range(4)]
+
+    for job in jobs:
+        at.house.completed(job)
+        assert at.house.outcomes(job, 1, "frame") == ["completed"]
+
+
 def test_a_node_that_raises_fails_the_job_at_once_in_its_own_words(at: AtComfy) -> None:
     at.servers["a"].do("exception", at="middle", message="shapes do not match")
 

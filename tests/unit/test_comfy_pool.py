@@ -102,6 +102,13 @@ def test_a_waiting_prompt_is_better_off_where_nothing_runs() -> None:
     assert better_place([here, server("b", queue=1)], "a", "ink", "comfyui-ink") is None
 
 
-def test_a_prompt_must_leave_a_server_that_drains() -> None:
+def test_a_waiting_prompt_does_not_move_to_a_server_that_would_take_longer() -> None:
+    here, slow = server("a", ours=2, queue=2, seconds=5.0), server("b", seconds=60.0)
+
+    assert better_place([here, slow], "a", "ink", "comfyui-ink") is None
+
+
+def test_a_prompt_must_leave_a_server_that_drains_or_takes_no_more() -> None:
     assert must_leave([server("a", is_draining=True), server("b")], "a")
+    assert must_leave([server("a", state=ServerState.SUSPECT), server("b")], "a")
     assert not must_leave([server("a"), server("b", is_draining=True)], "a")

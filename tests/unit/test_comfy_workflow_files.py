@@ -209,7 +209,13 @@ def test_a_plain_label_is_the_same_in_every_language(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("label: [", "it is no YAML"), ("- a", "it must hold keys and values"), ("", "it must hold")],
+    [
+        ("label: [", "it is no YAML"),
+        ("label: 2020-13-45", "it is no YAML"),
+        ("[" * 2000, "it is no YAML"),
+        ("- a", "it must hold keys and values"),
+        ("", "it must hold"),
+    ],
 )
 def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path, text: str, said: str) -> None:
     write(tmp_path, SDXL)

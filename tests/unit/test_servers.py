@@ -22,7 +22,7 @@ from komadori.domain.servers import (
 from komadori.domain.states import JobState, StepState
 from komadori.domain.view import Problem
 from komadori.domain.workflows import WorkflowFacts
-from komadori.errors import BackendBusy, NotFound, RequestRejected
+from komadori.errors import BackendBusy, LeaseLost, NotFound, RequestRejected
 from komadori.queue.artifact_rows import add_reference
 from komadori.queue.calls import StepCalls
 from komadori.queue.clip_orders import ClipOrders
@@ -371,12 +371,52 @@ def test_a_workflow_is_taken_while_its_server_is_down_and_the_page_says_so(room:
     assert room.backends()[INK.name].absence == "ComfyUI a: not reachable"
 
 
+def test_a_server_of_ours_that_was_never_asked_is_given_the_chance(room: Room) -> None:
+    idle = report(state=ServerState.STOPPED, is_owned=True, is_idle=True, offers={})
+    room.rows.tell(idle)
+
+    assert room.spine.job(room.submit(options={"steps": 99})).provider == INK.name
+    assert room.spine.job(room.submit("auto")).provider == OPENAI.name
+
+
+def test_auto_counts_on_a_server_that_starts_when_there_is_work(room: Room) -> None:
+    room.rows.tell(report(state=ServerState.STOPPED, is_owned=True, is_idle=True))
+
+    assert room.spine.job(room.submit("auto")).provider == INK.name
+
+
+def test_a_job_is_told_only_of_servers_that_can_draw_it(room: Room) -> None:
+    room.rows.tell(report())
+    claim, _ = room.claim()
+    room.park(claim)
+    room.rows.tell(report("b", offers={"ink": Offer(fault="a model is missing")}))
+
+    room.rows.tell(report(state=ServerState.BACKOFF, attempt=1))
+
+    job = room.spine.job(claim.job.id)
+    assert job.error == "Waiting for ComfyUI a: restarting, attempt 1 of 5."
+    assert [one.name for one in room.spine.view(claim.job.id).servers] == ["a"]
+
+
+async def test_a_worker_that_lost_its_step_sends_no_prompt_for_it(room: Room) -> None:
+    room.rows.tell(report())
+    claim, calls = room.claim()
+    call = await room.send(calls)
+    room.spine.kill_worker_of(claim)
+    room.spine.reaper.look()
+
+    with pytest.raises(LeaseLost):
+        await calls.accepted(call, {"prompt_id": "p"})
+
+
 def test_options_are_checked_against_the_form_of_the_workflow(room: Room) -> None:
     room.rows.tell(report())
     room.submit(options={"steps": 20})
 
     with pytest.raises(RequestRejected, match="from 1 to 50"):
         room.submit(options={"steps": 51})
+    with pytest.raises(RequestRejected, match="from 1 to 50"):
+        room.submit(options={"steps": 10**400})
     with pytest.raises(RequestRejected, match="no such option"):
         room.submit(options={"stairs": 3})
 

@@ -36,7 +36,14 @@ from komadori.backends.comfy.ticket import Ticket, read_ticket
 from komadori.backends.comfy.workflow import Values, Workflow
 from komadori.backends.images.protocol import Errand
 from komadori.domain.servers import ServerStanding
-from komadori.errors import BackendAway, BackendBusy, BackendDown, BackendError, BackendRefused
+from komadori.errors import (
+    BackendAway,
+    BackendBusy,
+    BackendDown,
+    BackendError,
+    BackendRefused,
+    LeaseLost,
+)
 
 log = logging.getLogger(__name__)
 
@@ -89,27 +96,28 @@ class Execution:
         stored = self._errand.ticket
         ticket = read_ticket(stored) if stored else None
         lost = Lost("")
-        avoid: set[str] = set()
+        failed: dict[str, Exception] = {}
         while True:
             try:
                 if ticket is None:
-                    return await self._sent_and_brought(lost, avoid)
+                    return await self._sent_and_brought(lost, failed)
                 return await self._found_again(ticket)
             except Lost as exc:
                 log.warning("prompt to be sent anew: reason=%s crashes=%d", exc, exc.crashes)
                 await self._errand.given_up(str(exc), is_fault=bool(exc.avoid))
                 ticket, lost = None, exc
-                avoid |= {exc.avoid} - {""}
+                if exc.avoid:
+                    failed[exc.avoid] = exc.fault or exc
 
     # sending
 
-    async def _sent_and_brought(self, lost: Lost, avoid: set[str]) -> bytes:
+    async def _sent_and_brought(self, lost: Lost, failed: Mapping[str, Exception]) -> bytes:
         standings = await self._errand.servers()
         choices = pool.ranked(
             standings,
             self._workflow.name,
             self._provider,
-            avoid=avoid,
+            avoid=failed,
             alone=lost.alone,
             vram_gb=self._workflow.spec.vram_gb,
         )
@@ -124,7 +132,7 @@ class Execution:
             return await self._at(standing, lost)
         if self._no_memory is not None:  # no server is without other prompts of ours just now
             raise self._no_memory
-        raise busy or nowhere(standings, self._workflow, avoid)
+        raise busy or nowhere(standings, self._workflow, tuple(failed.values()))
 
     async def _at(self, standing: ServerStanding, lost: Lost) -> bytes:
         """Send the prompt to one server, and bring its file."""
@@ -152,7 +160,7 @@ class Execution:
                     return await self._brought(client, ticket)
             except WorkflowRefused as exc:
                 if exc.misses_a_file and not lost.avoid:
-                    raise Lost(str(exc), crashes=lost.crashes, avoid=ticket.server) from exc
+                    raise Lost(exc, crashes=lost.crashes, avoid=ticket.server) from exc
                 raise
             except ServerFault as exc:
                 raise await self._after(exc, ticket, standing) from exc
@@ -171,13 +179,14 @@ class Execution:
                     crashes=await self._recovery.crashes(ticket, is_outage=True),
                     avoid=ticket.server,
                 )
-            raise away(standings, ticket.server)
+            raise away(self._able(standings), ticket.server)
         async with self._client(standing) as client:
             try:
                 place = await client.find(ticket.prompt_id)
                 if isinstance(place, Missing):
+                    is_outage = report.boot != ticket.boot
                     return await self._recovery.file(
-                        client, ticket, is_outage=report.boot != ticket.boot
+                        client, ticket, is_outage=is_outage, was_seen=False
                     )
                 async with client.listener(client_id_of(ticket.prompt_id)) as self._listener:
                     return await self._brought(client, ticket)
@@ -233,9 +242,10 @@ class Execution:
         if isinstance(exc, PromptRemoved):
             if not is_outage:
                 raise exc
-            return await self._recovery.file(client, ticket, is_outage=True)
+            return await self._recovery.file(client, ticket, is_outage=True, was_seen=True)
         ticket = replace(ticket, has_run=ticket.has_run or exc.was_running)
-        return await self._recovery.file(client, ticket, is_outage=is_outage or exc.was_outage)
+        is_outage = is_outage or exc.was_outage
+        return await self._recovery.file(client, ticket, is_outage=is_outage, was_seen=True)
 
     async def _followed(self, client: ComfyClient, ticket: Ticket) -> HistoryEntry:
         if self._listener is None:
@@ -275,7 +285,8 @@ class Execution:
             self._errand.alive()
             if self._has_started:
                 if not is_noted:  # whoever comes after a crash must know what it ran
-                    await self._errand.accepted(replace(ticket, has_run=True).plain())
+                    with suppress(LeaseLost):  # whoever is to stop us will say so
+                        await self._errand.accepted(replace(ticket, has_run=True).plain())
                     is_noted = True
                 continue
             standings = await self._errand.servers()
@@ -330,7 +341,7 @@ class Execution:
             return await self._after_silence(fault, ticket, standing)
         may_be_there = ticket.is_sent or fault.was_running or fault.may_still_run
         if self._errand.ticket is None or not may_be_there:
-            return Lost(str(fault), crashes=ticket.crashes, avoid=ticket.server)
+            return Lost(fault, crashes=ticket.crashes, avoid=ticket.server)
         has_run = ticket.has_run or fault.was_running or self._has_started
         is_sent = ticket.is_sent or has_run
         await self._errand.accepted(replace(ticket, is_sent=is_sent, has_run=has_run).plain())
@@ -344,15 +355,28 @@ class Execution:
             try:
                 await client.stop(ticket.prompt_id)
             except ServerFault:
-                await self._errand.ask_restart(ticket.server, str(fault))
-                await self._errand.accepted(replace(ticket, has_run=fault.was_running).plain())
-                return await self._away(ticket.server, fault)
+                return await self._after_wedge(fault, ticket, standing)
         if not fault.was_running:
-            return Lost(str(fault), crashes=ticket.crashes, avoid=ticket.server)
+            return Lost(fault, crashes=ticket.crashes, avoid=ticket.server)
         return BackendDown(f"{fault} It was stopped.")
 
+    async def _after_wedge(
+        self, fault: PromptSilent, ticket: Ticket, standing: ServerStanding
+    ) -> Exception:
+        """Have a server of ours started anew; one of others is left to its owner, and left."""
+        await self._errand.ask_restart(ticket.server, str(fault))
+        ticket = replace(ticket, has_run=fault.was_running)
+        if standing.report.is_owned:
+            await self._errand.accepted(ticket.plain())
+            return await self._away(ticket.server, fault)
+        crashes = await self._recovery.crashes(ticket, is_outage=True)
+        return Lost(fault, crashes=crashes, avoid=ticket.server)
+
     async def _away(self, server: str, fault: ServerFault) -> BackendAway:
-        return away(await self._errand.servers(), server, fault)
+        return away(self._able(await self._errand.servers()), server, fault)
+
+    def _able(self, standings: Sequence[ServerStanding]) -> Sequence[ServerStanding]:
+        return [one for one in standings if pool.offers(one.report, self._workflow.name)]
 
     @asynccontextmanager
     async def _client(self, standing: ServerStanding) -> AsyncIterator[ComfyClient]:

@@ -98,7 +98,7 @@ def _guessed(stem: str, graph: Graph) -> Spec:
 def _spec(path: Path) -> Spec:
     try:
         data = yaml.safe_load(_text(path))
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:  # a date that is none, [[[[…
         raise WorkflowInvalid(f"it is no YAML: {_one_line(exc)}") from exc
     if not isinstance(data, dict):
         raise WorkflowInvalid("it must hold keys and values, such as label: My workflow")

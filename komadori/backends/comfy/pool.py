@@ -85,13 +85,24 @@ def _done_in(standing: ServerStanding, provider: str, usual: float) -> float:
 def better_place(
     standings: Sequence[ServerStanding], here: str, workflow: str, provider: str
 ) -> str | None:
-    """Return a server that would begin at once with a prompt that waits `here`, if there is one."""
+    """Return a server that would begin at once with a prompt that waits `here`, and be sooner."""
+    known = [one.seconds for one in standings if one.seconds is not None]
+    usual = statistics.median(known) if known else UNKNOWN_S
+    stays = min(
+        (_done_in(one, provider, usual) for one in standings if one.report.name == here),
+        default=float("inf"),
+    )
     for standing in ranked(standings, workflow, provider, avoid=(here,)):
-        if standing.ours == 0 and standing.report.queue_remaining == 0:
+        is_idle = standing.ours == 0 and standing.report.queue_remaining == 0
+        if is_idle and _done_in(standing, provider, usual) < stays:
             return standing.report.name
     return None
 
 
 def must_leave(standings: Sequence[ServerStanding], here: str) -> bool:
-    """Whether a prompt that waits `here` should not be left there: no more are taken."""
-    return any(one.report.is_draining for one in standings if one.report.name == here)
+    """Whether a prompt that waits `here` should not be left there: it takes no more of them."""
+    return any(
+        one.report.is_draining or (one.is_watched and not one.report.state.takes_prompts)
+        for one in standings
+        if one.report.name == here
+    )

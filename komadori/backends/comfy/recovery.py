@@ -21,9 +21,17 @@ _NOT_ITS_FAULT = (IncidentKind.OPERATOR, IncidentKind.RECYCLED)
 class Lost(Exception):
     """Nothing will come of a ticket. `crashes`: how many servers the prompt has ended by now."""
 
-    def __init__(self, why: str, *, crashes: int = 0, avoid: str = "", alone: bool = False) -> None:
+    def __init__(
+        self,
+        why: str | Exception,
+        *,
+        crashes: int = 0,
+        avoid: str = "",
+        alone: bool = False,
+    ) -> None:
         """`avoid`: which server failed with it; `alone`: nothing else of ours may be beside it."""
-        super().__init__(why)
+        super().__init__(str(why))
+        self.fault = why if isinstance(why, Exception) else None
         self.crashes = crashes
         self.avoid = avoid
         self.alone = alone
@@ -46,8 +54,13 @@ class Recovery:
         self._suffixes = suffixes
         self._max_bytes = max_bytes
 
-    async def file(self, client: ComfyClient, ticket: Ticket, *, is_outage: bool) -> bytes:
+    async def file(
+        self, client: ComfyClient, ticket: Ticket, *, is_outage: bool, was_seen: bool
+    ) -> bytes:
         """Return the file of a prompt that the server does not know any more.
+
+        `is_outage`: whether it was started anew. `was_seen`: whether we followed the prompt until
+        then; whoever finds it gone later cannot say that somebody took it away.
 
         Raises:
             Lost: there is none; it may be sent again.
@@ -62,7 +75,7 @@ class Recovery:
                     if self._is_whole(data):
                         log.info("output recovered: server=%s file=%s", client.name, file.name)
                         return data
-        if ticket.is_sent and not is_outage and not ticket.has_run:
+        if was_seen and not is_outage and not ticket.has_run:
             raise PromptRemoved(client.name)
         crashes = await self.crashes(ticket, is_outage=is_outage)
         raise Lost(f"ComfyUI {client.name} lost the prompt", crashes=crashes)
