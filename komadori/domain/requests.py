@@ -2,9 +2,16 @@
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from komadori.domain.backends import AUTO, BackendName
@@ -38,6 +45,19 @@ R = TypeVar("R", bound=_Request)
 Scalar = str | int | float | bool
 Options = Mapping[str, Scalar]
 """What the form of a ComfyUI workflow was filled in with, by the names of its fields."""
+
+
+def _few(options: Options) -> Options:
+    if len(options) > OPTIONS_MAX:
+        raise invalid_field("options", f"at most {OPTIONS_MAX} are possible")
+    for name, value in options.items():
+        _refuse_controls(f"{name}{value}", "options")
+        if len(f"{name}{value}") > PROMPT_MAX_CHARS:
+            raise invalid_field("options", f"{name[:40]!r} is too long")
+    return options
+
+
+FewOptions = Annotated[Options, AfterValidator(_few)]
 
 
 class StoryboardRequest(_Request):
@@ -120,7 +140,7 @@ class FrameRequest(_Request):
     seed: int | None = None
     candidates: int = 1
     draft: Literal["sketch", "provider"] | None = None
-    options: Options = {}
+    options: FewOptions = {}
 
     @field_validator("prompt")
     @classmethod
@@ -147,11 +167,6 @@ class FrameRequest(_Request):
         if not SIDE_MIN <= side <= SIDE_MAX:
             raise invalid_field("size", f"each side has {SIDE_MIN} to {SIDE_MAX} pixels")
         return side
-
-    @field_validator("options")
-    @classmethod
-    def _options_are_few(cls, options: Options) -> Options:
-        return _few(options)
 
     @field_validator("candidates")
     @classmethod
@@ -208,7 +223,7 @@ class ClipRequest(_Request):
     fps: int = 16
     provider: BackendName = AUTO
     seed: int = 0
-    options: Options = {}
+    options: FewOptions = {}
     job_id: JobId | None = None
     """The job whose pictures they begin with."""
 
@@ -236,21 +251,6 @@ class ClipRequest(_Request):
         if not FPS_MIN <= fps <= FPS_MAX:
             raise invalid_field("fps", f"{FPS_MIN} to {FPS_MAX} frames a second are possible")
         return fps
-
-    @field_validator("options")
-    @classmethod
-    def _options_are_few(cls, options: Options) -> Options:
-        return _few(options)
-
-
-def _few(options: Options) -> Options:
-    if len(options) > OPTIONS_MAX:
-        raise invalid_field("options", f"at most {OPTIONS_MAX} are possible")
-    for name, value in options.items():
-        _refuse_controls(f"{name}{value}", "options")
-        if len(f"{name}{value}") > PROMPT_MAX_CHARS:
-            raise invalid_field("options", f"{name[:40]!r} is too long")
-    return options
 
 
 def _told_apart(cast: tuple[Character, ...]) -> tuple[Character, ...]:
