@@ -258,7 +258,7 @@ def test_a_place_remembers_and_forgets(tmp_path: Path) -> None:
     birth = Birth(7, 1.5, ("python", "main.py"), 3, 2.0, "http://127.0.0.1:8188")
     assert (place.birth(), place.boots(), place.stopped_because) == (None, 0, "")
 
-    place.remember(birth)
+    place.intend(birth)
     place.keep_stopped("stopped by operator")
 
     assert (place.birth(), place.boots()) == (birth, 3)

@@ -95,7 +95,7 @@ def test_the_stage_tells_since_when_and_leads_to_the_health_tab() -> None:
 
     drawn = strip(make_waiting(failed), "en")
 
-    assert "crashed too often since <time " in drawn
+    assert "given up since <time " in drawn
     assert "next attempt at <time " in drawn
     assert '<a href="#health" data-room="health">See Health</a>' in drawn
     assert "goes on at" not in drawn
