@@ -29,6 +29,7 @@ from komadori.wiring.parts import make_plan
 from tests.integration.conftest import StartConsumer
 from tests.integration.house import House
 from tests.integration.processes import Program, until
+from tests.integration.watched_comfy import watched
 
 pytestmark = pytest.mark.parametrize("bell", ["redis"], indirect=True)
 
@@ -198,3 +199,21 @@ def test_housekeeping_sweeps_what_was_deleted(house: House, consume: StartConsum
     assert housekeeping.sweep() == 1
     assert house.pictures() == set()
     assert house.rows("SELECT id FROM jobs") == []
+
+
+def test_pictures_at_a_watched_comfyui_survive_its_crash(
+    tmp_path: Path,
+    house: House,
+    consume: StartConsumer,
+    setting: Callable[[str, object], None],
+) -> None:
+    with watched(tmp_path, house, setting, "a", step_s=0.02) as at:
+        consume(2, module="huey_worker.huey")
+        at.servers["a"].do("die", at="middle")
+        jobs = [at.frame(f"number {number}") for number in range(4)]
+
+        for job in jobs:
+            house.completed(job, within_s=60)
+
+        assert [row["kind"] for row in house.rows("SELECT kind FROM server_incidents")]
+        assert at.seen("ended") == 4
