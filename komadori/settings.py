@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
@@ -212,6 +213,55 @@ class ComfySettings(_Section):
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two servers are named {twice!r}; give each its own name")
         return servers
+
+    @field_validator("servers")
+    @classmethod
+    def _places_differ(cls, servers: tuple[ServerSettings, ...]) -> tuple[ServerSettings, ...]:
+        for number, one in enumerate(servers):
+            for other in servers[:number]:
+                _keep_apart(other, one)
+        return servers
+
+
+def _keep_apart(one: ServerSettings, other: ServerSettings) -> None:
+    """See that two servers are not one, and do not take a port from each other.
+
+    Raises:
+        ValueError: they are, or do.
+    """
+    names = f"the servers {one.name!r} and {other.name!r}"
+    if _address(one.url) == _address(other.url):
+        raise ValueError(f"{names} have the same url; name each server once")
+    for first, second in ((one, other), (other, one)):
+        number = second.name.removeprefix(first.name + "-")
+        is_number = second.name != number and number.isdecimal() and number == str(int(number))
+        if is_number and 2 <= int(number) <= first.max_instances:
+            raise ValueError(
+                f"{second.name!r} is the name of an instance of the server {first.name!r} "
+                f"(max_instances {first.max_instances}); give it another name"
+            )
+    if one.command is None or other.command is None:
+        return
+    (host, port, _), (other_host, other_port, _) = _address(one.url), _address(other.url)
+    if host != other_host:
+        return
+    if port == other_port:
+        raise ValueError(f"{names} would both listen at port {port} of {host}; give each its own")
+    low, high = (one, other) if port < other_port else (other, one)
+    last = min(port, other_port) + low.max_instances - 1
+    if last >= max(port, other_port):
+        raise ValueError(
+            f"the instances of {low.name!r} take the ports {min(port, other_port)} to {last}, and "
+            f"{high.name!r} has {max(port, other_port)}; give it a port after them"
+        )
+
+
+def _address(url: str) -> tuple[str, int, str]:
+    """Return host, port and path of an address, spelt in one way."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").casefold()
+    host = "127.0.0.1" if host in ("localhost", "::1", "0.0.0.0") else host  # noqa: S104  # a name to compare
+    return host, parts.port or (443 if parts.scheme == "https" else 80), parts.path.rstrip("/")
 
 
 class HousekeepingSettings(_Section):

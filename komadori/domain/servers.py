@@ -4,6 +4,7 @@ One supervisor watches a server and writes these values; workers choose a server
 page shows them. Times are seconds since the epoch by the store's clock; sizes are bytes.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol
@@ -35,7 +36,7 @@ class ServerState(StrEnum):
     """It is started again at `next_try_at`."""
     STOPPING = "STOPPING"
     FAILED = "FAILED"
-    """It crashed too often: an operator, or the end of a long pause, tries again."""
+    """Given up, as the reason says: an operator, or the end of a long pause, tries again."""
     UP = "UP"
     SUSPECT = "SUSPECT"
     DOWN = "DOWN"
@@ -110,6 +111,8 @@ class ServerReport(_Value):
     """How many of our prompts it may have, one running and the others waiting."""
     boot: int = 0
     """Counts its starts: a prompt sent in another boot is gone from its queue."""
+    number: float | None = None
+    """The largest number of a prompt seen there in this boot: one that falls tells of a restart."""
     started_at: float | None = None
     pid: int | None = None
     version: str = ""
@@ -137,15 +140,24 @@ class ServerReport(_Value):
         if self.state.is_coming or (self.state is ServerState.STOPPED and self.attempt):
             count = f", attempt {self.attempt} of {self.attempts_most}" if self.attempt else ""
             return ("restarting" if self.attempt else "starting") + count
-        return f"{_WORDS.get(self.state, 'busy')}{f' ({self.reason})' if self.reason else ''}"
+        if self.is_idle:
+            return "starts when there is work for it"
+        told = f"{_WORDS[self.state]}{f' ({self.reason})' if self.reason else ''}"
+        if self.state is not ServerState.FAILED or self.next_try_at is None:
+            return told
+        again = time.strftime("%H:%M", time.localtime(self.next_try_at))
+        return f"{told}, tried again at {again}"
 
 
 _WORDS = {
     ServerState.STOPPED: "stopped",
     ServerState.DEGRADED: "does not answer just now",
     ServerState.SUSPECT: "does not answer just now",
-    ServerState.FAILED: "crashed too often",
+    ServerState.FAILED: "given up",
     ServerState.DOWN: "not reachable",
+    ServerState.READY: "ready",
+    ServerState.UP: "ready",
+    ServerState.BUSY: "busy",
 }
 
 
@@ -201,7 +213,9 @@ class IncidentKind(StrEnum):
     FREED = "freed"
     """Memory over its limit was freed."""
     OPERATOR = "operator"
-    """Somebody pressed a button, or called the command."""
+    """Somebody had it restarted or stopped, by a button or the command."""
+    NOTED = "noted"
+    """Somebody asked for what ends nothing: no new prompts, prompts again, a start."""
     ADOPTED = "adopted"
     """A supervisor found a server that an earlier one had started."""
     WENT_DOWN = "went_down"

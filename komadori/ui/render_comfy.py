@@ -15,6 +15,7 @@ _BEFORE = re.compile(r"waiting, (?P<count>\d+) before it")
 _AT = re.compile(r"(?P<node>.+) (?P<step>\d+) of (?P<steps>\d+)", re.DOTALL)
 _ATTEMPT = re.compile(r"restarting, attempt (?P<attempt>\d+) of (?P<most>\d+)")
 _BECAUSE = re.compile(r"(?P<words>[^()]+) \((?P<reason>.+)\)", re.DOTALL)
+_AGAIN = re.compile(r"(?P<words>.+), tried again at (?P<time>\d\d:\d\d)", re.DOTALL)
 _PLAIN = {
     "waiting, next": "comfy_next",
     "drawing": "comfy_working",
@@ -24,7 +25,8 @@ _PLAIN = {
     "takes no new prompts just now": "wait_draining",
     "stopped": "wait_state_STOPPED",
     "does not answer just now": "wait_state_SUSPECT",
-    "crashed too often": "wait_state_FAILED",
+    "starts when there is work for it": "wait_idle",
+    "given up": "wait_state_FAILED",
     "not reachable": "wait_state_DOWN",
 }
 
@@ -60,6 +62,8 @@ def _what(text: str, language: Language) -> str:
         return say(language, "wait_restarting_count", **found.groupdict())
     if found := _AT.fullmatch(text):
         return say(language, "comfy_at", **found.groupdict())
+    if found := _AGAIN.fullmatch(text):
+        return say(language, "wait_next", words=_what(found["words"], language), time=found["time"])
     if found := _BECAUSE.fullmatch(text):
         words, reason = _what(found["words"], language), told(found["reason"], language)
         return say(language, "wait_because", words=words, reason=reason)

@@ -22,6 +22,7 @@ LOOKS: Mapping[IncidentKind, tuple[str, str]] = {
     _K.RECYCLED: ("↻", "waiting"),
     _K.FREED: ("▽", "waiting"),
     _K.OPERATOR: ("◆", "queued"),
+    _K.NOTED: ("◇", "queued"),
     _K.ADOPTED: ("◇", "queued"),
     _K.CAME_UP: ("✓", "completed"),
     _K.SCALED: ("◇", "queued"),

@@ -75,6 +75,14 @@ def test_nothing_is_started_when_the_machine_is_full() -> None:
     assert one.wanted == 1
 
 
+def test_the_first_one_is_started_even_so_since_work_would_wait_for_ever() -> None:
+    one = Scaler(0, 2, 20.0, 600.0)
+
+    assert one.decide(0.0, 1, [Instance(ServerState.STOPPED, 0)] * 2, has_room=False)
+
+    assert one.wanted == 1
+
+
 def test_one_without_work_is_ended_late_and_never_the_last_of_the_least() -> None:
     one = scaler()
     one.wanted = 3

@@ -212,7 +212,7 @@ def test_an_operator_cuts_every_pause_short() -> None:
 
     assert turn.act is Act.START
     assert (play.standing.attempt, play.standing.openings) == (0, 0)
-    assert play.kinds == [K.OPERATOR]
+    assert play.kinds == [K.NOTED], "it ends nothing, so it excuses no prompt"
 
 
 def test_a_stuck_server_is_killed_and_counts_as_a_crash_noted_once() -> None:
@@ -318,6 +318,28 @@ def test_a_server_of_others_that_refuses_three_times_is_down() -> None:
     kinds = [one.happening.kind for one in found if one.happening]
     assert kinds == [K.WENT_DOWN, K.CAME_UP]
     assert all(one.act is Act.NONE for one in found)
+
+
+def test_a_server_of_others_that_a_worker_accuses_is_suspect_until_it_is_cleared() -> None:
+    why = "a worker saw it stuck: no sign of life"
+    up = Standing(state=S.UP, since=0.0, was_ready=True)
+
+    accused = watch(up, Seen(now=3.0, verdict=Verdict.OK, wedge=why), RULES).standing
+    still = watch(accused, Seen(now=6.0, verdict=Verdict.OK, wedge=why), RULES).standing
+    cleared = watch(still, Seen(now=9.0, verdict=Verdict.OK), RULES).standing
+
+    assert [(one.state, one.reason) for one in (accused, still)] == [(S.SUSPECT, why)] * 2
+    assert not accused.state.takes_prompts
+    assert cleared.state is S.UP
+
+
+def test_what_could_not_be_started_says_only_why() -> None:
+    play = Play()
+    play.see()
+
+    play.see(has_process=False, fault="it cannot be started: the disk is full", log_says="x")
+
+    assert play.standing.reason == "it cannot be started: the disk is full"
 
 
 def test_a_server_of_others_that_is_slow_is_suspect_for_long() -> None:

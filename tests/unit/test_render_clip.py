@@ -253,6 +253,11 @@ def test_without_a_comfyui_the_empty_stage_says_how_to_come_by_one(language: Lan
             "ComfyUI a: restarting, attempt 1 of 5; ComfyUI b: not reachable",
             "ComfyUI a：正在重启，第 1 次尝试，最多 5 次；ComfyUI b：连不上",
         ),
+        ("ComfyUI a: starts when there is work for it", "ComfyUI a：有活就启动"),
+        (
+            "ComfyUI a: given up (the disk is full), tried again at 14:05",
+            "ComfyUI a：已放弃，磁盘满了，14:05 再试",
+        ),
         ("ComfyUI a: something new", "ComfyUI a：something new"),
         ("Something else", "Something else"),
     ],

@@ -1,5 +1,6 @@
 """ComfyUI servers in the store: leases, places, waiting jobs, commands, and whom `auto` means."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -247,6 +248,30 @@ def test_a_server_that_only_tells_that_it_is_well_wakes_nobody(room: Room) -> No
     room.spine.reaper.look()
 
     assert room.spine.step_states(claim.job.id) == [StepState.WAITING]
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"state": ServerState.READY}, "ready"),
+        ({"state": ServerState.UP}, "ready"),
+        ({"state": ServerState.BUSY}, "busy"),
+        ({"state": ServerState.FAILED, "reason": "port 1 is taken"}, "given up (port 1 is taken)"),
+        ({"state": ServerState.STOPPED, "is_idle": True}, "starts when there is work for it"),
+        ({"state": ServerState.STOPPED, "reason": "by x"}, "stopped (by x)"),
+    ],
+)
+def test_what_is_told_of_a_server_is_so(facts: dict[str, Any], words: str) -> None:
+    assert ServerReport(name="a", url="http://a", since=0.0, **facts).waits == words
+
+
+def test_who_waits_for_what_was_given_up_is_told_when_it_is_tried_again() -> None:
+    at = time.mktime((2026, 3, 4, 14, 5, 0, 0, 0, -1))
+    failed = ServerReport(
+        name="a", url="http://a", since=0.0, state=ServerState.FAILED, next_try_at=at, reason="full"
+    )
+
+    assert failed.waits == "given up (full), tried again at 14:05"
 
 
 def test_each_server_is_told_of_in_the_sentence() -> None:

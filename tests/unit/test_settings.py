@@ -1,6 +1,7 @@
 """Settings: what wins over what, and the sentence for a value that cannot be."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,52 @@ def test_a_wrong_address_is_not_repeated_since_it_may_hold_a_password(
         load_settings()
 
     assert "5" not in str(refusal.value)
+
+
+def _server(name: str, port: int, *, host: str = "127.0.0.1", **more: object) -> dict[str, object]:
+    return {"name": name, "url": f"http://{host}:{port}", **more}
+
+
+@pytest.mark.parametrize(
+    ("servers", "sentence"),
+    [
+        ((_server("a", 1), _server("b", 1, host="localhost")), "have the same url"),
+        (
+            (
+                _server("a", 1, command="x"),
+                {"name": "b", "url": "http://localhost:1/p", "command": "x"},
+            ),
+            "'a' and 'b' would both listen at port 1 of 127.0.0.1; give each its own",
+        ),
+        (
+            (_server("b", 3, command="x"), _server("a", 1, command="x", max_instances=3)),
+            "the instances of 'a' take the ports 1 to 3, and 'b' has 3; give it a port after",
+        ),
+        (
+            (_server("a", 1, command="x", max_instances=2), _server("a-2", 9)),
+            "'a-2' is the name of an instance of the server 'a'",
+        ),
+    ],
+)
+def test_servers_that_are_in_each_others_way_are_refused(
+    servers: tuple[dict[str, object], ...], sentence: str
+) -> None:
+    told = load_settings().comfyui.model_dump()
+
+    with pytest.raises(SettingsInvalid, match=re.escape(sentence)):
+        load_settings(comfyui=told | {"servers": servers})
+
+
+def test_servers_side_by_side_are_taken() -> None:
+    told = load_settings().comfyui.model_dump()
+    servers = (
+        _server("a", 1, command="x", max_instances=3),
+        _server("b", 4, command="x"),
+        _server("a-4", 2, host="another"),
+        {"name": "c", "url": "https://there/one"},
+        {"name": "d", "url": "https://there/two"},
+    )
+
+    found = load_settings(comfyui=told | {"servers": servers}).comfyui.servers
+
+    assert [one.name for one in found] == ["a", "b", "a-4", "c", "d"]

@@ -6,9 +6,11 @@ A pipe that nobody reads holds 64 kB; then every request times out.
 import contextlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
+
+from komadori.monitors.comfy.surroundings import hide
 
 KEPT = 3
 """Logs of earlier starts that are kept."""
@@ -92,18 +94,23 @@ def _first_of(known: Sequence[tuple[str, str]], text: str) -> str:
 class LogFile:
     """One log that a server writes and we read. Earlier ones are kept under numbers."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, untold: Collection[str] = ()) -> None:
+        """`untold`: what is in nothing that is shown of it."""
         self.path = path
+        self._untold = untold
         self._read_to = 0
         self._rest = b""
 
     def open_for_server(self) -> BinaryIO:
         """Begin a new log, and return it for the server to write. What was there gets a number."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(OSError):  # on Windows somebody may have it open: append then
             self._number()
         self._read_to = self.size()
         self._rest = b""
+        self.path.touch(mode=0o600)  # prompts are in it, and what nodes print
+        with contextlib.suppress(OSError):
+            self.path.chmod(0o600)
         return self.path.open("ab")
 
     def _number(self) -> None:
@@ -157,7 +164,7 @@ class LogFile:
             return ""
         text = _COLOURS.sub("", text).replace("\r\n", "\n")
         last = [line.rsplit("\r", 1)[-1] for line in text.rstrip("\n").split("\n")]
-        return redact("\n".join(last[-lines:]))
+        return hide(redact("\n".join(last[-lines:])), self._untold)
 
     def cut(self) -> None:
         """Keep a log from growing without end while its server writes it.
@@ -167,6 +174,7 @@ class LogFile:
         if sys.platform == "win32" or self.size() < MOST_BYTES:
             return
         tail = self.path.read_bytes()[-_READ_MOST:]
+        self._old(1).touch(mode=0o600)
         self._old(1).write_bytes(tail)
         with self.path.open("r+b") as file:
             file.truncate(0)  # the server appends, so it goes on at the beginning

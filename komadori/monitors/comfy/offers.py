@@ -59,6 +59,12 @@ class OffersLook:
         with self._lock:
             return self._found
 
+    def remember(self, known: Mapping[str, Offer]) -> None:
+        """Take over what an earlier supervisor has found: it counts until it is asked anew."""
+        with self._lock:
+            if known:
+                self._found = known
+
     def began_anew(self) -> None:
         """It was started anew, and may have other nodes and models."""
         with self._lock:
@@ -89,10 +95,11 @@ class OffersLook:
         finally:
             self._probe.close()
         with self._lock:
-            if turn == self._turn:
+            if turn == self._turn and found:
                 self._found = found
 
     def stop(self, within_s: float) -> None:
-        """Wait for the thread."""
+        """End the thread."""
+        self._probe.cut()
         if self._thread is not None:
             self._thread.join(within_s)

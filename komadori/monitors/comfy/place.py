@@ -23,6 +23,13 @@ class Birth:
     """Which start of the server it is."""
     started_at: float
     url: str
+    mark: str = ""
+    """What its environment says: with it a process is found whose pid could not be written."""
+
+    @property
+    def is_intent(self) -> bool:
+        """Whether it was about to be started: nobody knows whether that was done."""
+        return not self.pid
 
 
 class Place:
@@ -38,8 +45,10 @@ class Place:
         self._boots = folder / "boots"
 
     def make(self) -> None:
-        """Have the folder."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Have the folder, for us only."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.chmod(0o700)
 
     def birth(self) -> Birth | None:
         """Return who was started last, if that is known."""
@@ -52,11 +61,15 @@ class Place:
             log.warning("process file cannot be read: file=%s error=%s", self._birth, exc)
             return None
 
+    def intend(self, birth: Birth) -> None:
+        """Write down that one is about to be started: what cannot be written is not started."""
+        self.make()
+        self._write(self._boots, str(birth.boot))
+        self.remember(birth)
+
     def remember(self, birth: Birth) -> None:
         """Write down who was started, whole or not at all."""
-        self.make()
         self._write(self._birth, json.dumps(asdict(birth)))
-        self._write(self._boots, str(birth.boot))
 
     def forget(self) -> None:
         """There is no process any more."""
@@ -97,6 +110,7 @@ class Place:
     @staticmethod
     def _write(path: Path, text: str) -> None:
         part = path.with_name(path.name + ".part")
+        part.touch(mode=0o600)
         with part.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()

@@ -1,7 +1,9 @@
 """What is asked of a server, with timeouts, and what the answers mean."""
 
+import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -10,7 +12,12 @@ import requests
 
 from komadori.domain.servers import Device
 from komadori.errors import KomadoriError
+from komadori.monitors.comfy.deadline import Deadline, TimedAdapter
 from komadori.monitors.comfy.verdicts import Verdict
+
+MOST_BYTES = 64_000_000
+"""No answer is longer: a queue of a thousand large prompts is not."""
+_CHUNK = 65_536
 
 
 class Unanswered(KomadoriError):
@@ -61,6 +68,9 @@ class Probe:
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
         self._local = threading.local()
+        self._deadlines: set[Deadline] = set()
+        self._lock = threading.Lock()
+        self._is_cut = False
 
     def look(self) -> Look:
         """Ask how it is and what it does. Ready means that both are answered."""
@@ -71,7 +81,7 @@ class Probe:
             return Look(Verdict.TIMEOUT, _short(exc))
         except requests.HTTPError as exc:
             return Look(Verdict.HTTP_ERROR, _short(exc))
-        except requests.JSONDecodeError as exc:
+        except ValueError as exc:  # no JSON, or more than an answer may be
             return Look(Verdict.HTTP_ERROR, _short(exc))
         except requests.RequestException as exc:
             return Look(Verdict.REFUSED, _short(exc))
@@ -101,7 +111,7 @@ class Probe:
         """Whether its history says that the prompt is over."""
         try:
             return bool(self._get(f"/history/{prompt_id}"))
-        except requests.RequestException:
+        except (requests.RequestException, ValueError):
             return False
 
     def describe(self, class_name: str) -> dict[str, Any]:
@@ -122,24 +132,80 @@ class Probe:
             session.close()
             del self._local.session
 
+    def cut(self) -> None:
+        """End what is being asked, and ask nothing more: whoever waits for it goes on at once."""
+        with self._lock:
+            self._is_cut = True
+            deadlines = tuple(self._deadlines)
+        for deadline in deadlines:
+            deadline.cut()
+
     def _get(self, path: str) -> Any:
-        answer = self._http().get(self.url + path, timeout=self._timeout_s)
-        answer.raise_for_status()
-        return answer.json()
+        try:
+            return json.loads(self._ask("GET", path))
+        except RecursionError as exc:
+            raise ValueError("its answer is nested too deeply") from exc
 
     def _post(self, path: str, body: Mapping[str, Any]) -> bool:
         try:
-            answer = self._http().post(self.url + path, json=body, timeout=self._timeout_s)
-        except requests.RequestException:
+            self._ask("POST", path, body)
+        except (requests.RequestException, ValueError):
             return False
-        return answer.ok
+        return True
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """Return the whole answer: one that comes byte by byte has no more time than another."""
+        with self._deadline() as deadline:
+            try:
+                answer = self._http().request(
+                    method, self.url + path, json=body, timeout=self._timeout_s, stream=True
+                )
+                with answer:
+                    found = _read(answer)
+                    answer.raise_for_status()
+            except requests.HTTPError:
+                raise
+            except (requests.RequestException, OSError) as exc:
+                if deadline.is_over:
+                    raise requests.Timeout("its answer does not end") from exc
+                raise
+            if deadline.is_over:
+                raise requests.Timeout("its answer does not end")
+            return found
+
+    @contextmanager
+    def _deadline(self) -> Iterator[Deadline]:
+        deadline = Deadline(self._timeout_s)
+        with self._lock:
+            if self._is_cut:
+                raise requests.Timeout("nothing is asked any more")
+            self._deadlines.add(deadline)
+        try:
+            with deadline:
+                yield deadline
+        finally:
+            with self._lock:
+                self._deadlines.discard(deadline)
 
     def _http(self) -> requests.Session:
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
+            for scheme in ("http://", "https://"):
+                self._local.session.mount(scheme, TimedAdapter())
             self._local.session.trust_env = False  # no proxy stands between us and a server of ours
         session: requests.Session = self._local.session
         return session
+
+
+def _read(answer: requests.Response) -> bytes:
+    """Return the body, not more of it than any answer has."""
+    found = bytearray()
+    for chunk in answer.iter_content(_CHUNK):
+        found += chunk
+        if len(found) > MOST_BYTES:
+            answer.close()
+            raise ValueError(f"its answer is longer than {MOST_BYTES} bytes")
+    return bytes(found)
 
 
 def _short(exc: Exception) -> str:

@@ -94,6 +94,19 @@ class Server:
             pass
         return None
 
+    @classmethod
+    def find(cls, variable: str, value: str) -> "Server | None":
+        """Find the process that was started with a variable in its environment, if it lives."""
+        found: list[tuple[float, int]] = []
+        for one in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if value and _has(one, variable, value):
+                    found.append((one.create_time(), one.pid))
+        if not found:
+            return None
+        created, pid = min(found)  # not one of its children
+        return cls.adopt(pid, created)
+
     def exit(self) -> Exit | None:
         """Return how it ended; None: it lives."""
         if self._exit is None:
@@ -185,6 +198,13 @@ class Server:
         if self.exit() is None:
             return True
         return any(_lives(process) for process in self._known.values())
+
+
+def _has(process: psutil.Process, variable: str, value: str) -> bool:
+    try:
+        return process.environ().get(variable) == value
+    except (psutil.Error, OSError):  # it is another user's, or gone
+        return False
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -1,18 +1,22 @@
 """What is told of a server, and what a new supervisor takes over from what the last one told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from komadori.domain.servers import Incident, IncidentKind, ServerReport, ServerState
+from komadori.domain.servers import Incident, IncidentKind, Offer, ServerReport, ServerState
 from komadori.monitors.comfy.eyes import Eyes
 from komadori.monitors.comfy.planning import BETWEEN
-from komadori.monitors.comfy.probe import Look, without_secrets
+from komadori.monitors.comfy.probe import Look, Queue, without_secrets
 from komadori.monitors.comfy.standing import Standing
+from komadori.monitors.comfy.surroundings import hide
 from komadori.monitors.comfy.tending import Tending
 from komadori.monitors.comfy.verdicts import Verdict
+from komadori.monitors.comfy.wishes import Wishes
 from komadori.settings import ServerSettings
 
-OVER_AT_ONCE = frozenset({IncidentKind.ADOPTED, IncidentKind.CAME_UP, IncidentKind.SCALED})
+OVER_AT_ONCE = frozenset(
+    {IncidentKind.ADOPTED, IncidentKind.CAME_UP, IncidentKind.SCALED, IncidentKind.NOTED}
+)
 _CRASHES = frozenset({IncidentKind.CRASHED, IncidentKind.WEDGED, IncidentKind.START_FAILED})
 _PAUSED = frozenset({ServerState.BACKOFF, ServerState.FAILED})
 
@@ -30,7 +34,24 @@ class Before:
     @classmethod
     def of(cls, report: ServerReport | None) -> "Before":
         """Take it from what was told last."""
-        return cls(report.boot, report.restarts) if report is not None else cls()
+        if report is None:
+            return cls()
+        number = int(report.number) if report.number is not None else None
+        return cls(report.boot, report.restarts, number)
+
+    def has_lost(
+        self, queue: Queue, ours: Collection[str], has_ended: Callable[[str], bool]
+    ) -> bool:
+        """Whether all that it had of ours is gone without a trace, as only a restart does that.
+
+        Asked once, by who has not watched it meanwhile. A number that goes on tells that it lives.
+        """
+        if not ours or self.number is None:
+            return False
+        if queue.number is not None and queue.number >= self.number:
+            return False
+        there = {*queue.running, *queue.pending}
+        return not any(one in there or has_ended(one) for one in ours)
 
     def seeing(self, look: Look | None) -> "Before":
         """Take in a look at a server of others: neither pid nor start time is told by it."""
@@ -43,6 +64,14 @@ class Before:
         if has_dropped or (self.was_refused and self.boot):
             return Before(self.boot + 1, self.restarts + 1, number)
         return Before(max(self.boot, 1), self.restarts, self.number if number is None else number)
+
+
+def offers_of(report: ServerReport | None, server: ServerSettings) -> Mapping[str, Offer]:
+    """Return what a server could run when it was told of last, if it is the same one still."""
+    if report is None or report.is_owned is not (server.command is not None):
+        return {}
+    is_same = report.is_owned or report.url == without_secrets(server.url)
+    return report.offers if is_same else {}
 
 
 def is_news(report: ServerReport, told: ServerReport | None) -> bool:
@@ -95,7 +124,7 @@ def report_of(
     before: Before,
     *,
     attempts_most: int,
-    is_draining: bool,
+    wishes: Wishes,
     owner: str,
 ) -> ServerReport:
     """Return what is told of a server now."""
@@ -108,14 +137,16 @@ def report_of(
         host=server.host,
         is_owned=hands is not None,
         state=standing.state,
-        reason=standing.reason,
+        reason=hide(standing.reason, hands.untold) if hands is not None else standing.reason,
         since=standing.since,
         attempt=min(standing.attempt + is_ending, attempts_most),
         attempts_most=attempts_most if hands is not None else 0,
         next_try_at=standing.next_try_at,
-        is_draining=is_draining or tending.plan.drains,
+        is_idle=standing.state is ServerState.STOPPED and wishes.is_only_unneeded,
+        is_draining=wishes.takes_no_more or tending.plan.drains,
         at_once=tending.at_once,
         boot=before.boot,
+        number=before.number if hands is None else None,
         started_at=birth.started_at if birth is not None else None,
         pid=birth.pid if birth is not None else None,
         version=stats.version,

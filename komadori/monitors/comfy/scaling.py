@@ -57,7 +57,8 @@ class Scaler:
         self._busy_since = _since(self._busy_since, now, holds=backlog > 0)
         is_idle = backlog == 0 and (not running or running[-1].queue == 0)
         self._idle_since = _since(self._idle_since, now, holds=is_idle)
-        if self._may_grow(now, running) and has_room:
+        is_allowed = has_room or not running  # without the first one the work would wait for ever
+        if self._may_grow(now, running) and is_allowed:
             return self._change(now, 1, f"{backlog} steps wait for a server")
         if self._may_shrink(now):
             return self._change(now, -1, f"no work for it for {self.down_after_s:g} s")

@@ -102,6 +102,8 @@ class Seen:
     """Why the pause before the next attempt is cut short."""
     port_taken: str = ""
     """Who else has its port; asked before a start."""
+    fault: str = ""
+    """Why there is no process, where it could not even be started."""
     log_says: str = ""
     """What its log knows of its end, in words."""
     good_prompts: int = 0

@@ -110,6 +110,8 @@ def _fall_note(standing: Standing, seen: Seen, cause: str, action: str) -> Happe
 
 
 def _cause(seen: Seen) -> str:
+    if seen.exit is None and seen.fault:
+        return seen.fault
     words = exit_words(seen.exit) if seen.exit is not None else "its process is gone"
     return f"{words}; its log says: {seen.log_says}" if seen.log_says else words
 
@@ -154,7 +156,7 @@ def _pausing(standing: Standing, seen: Seen, rules: Rules, jitter: float) -> Dec
     if seen.unwanted:
         return Decision(_rest(standing, seen))
     if wish := seen.try_now or seen.restart:
-        happening = Happening(IncidentKind.OPERATOR, wish, "it is started")
+        happening = Happening(IncidentKind.NOTED, wish, "it is started")
         return replace(_start(_afresh(standing), seen, wish), happening=happening)
     if standing.next_try_at is not None and seen.now >= standing.next_try_at:
         return _start(standing, seen, standing.reason)
@@ -236,6 +238,9 @@ def port_is_taken(standing: Standing, now: float, who: str, rules: Rules) -> Dec
 
 def watch(standing: Standing, seen: Seen, rules: Rules) -> Decision:
     """Return what follows for a server of others: it is only looked at."""
+    if seen.wedge and (seen.verdict is Verdict.OK or standing.state is _S.UP):
+        suspect = standing.moved(_S.SUSPECT, seen.now, seen.wedge)
+        return Decision(replace(suspect, misses=0, missing_since=None, was_ready=True))
     if seen.verdict is None:
         return Decision(standing)
     if seen.verdict is Verdict.OK:

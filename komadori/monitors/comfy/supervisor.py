@@ -20,6 +20,7 @@ from komadori.domain.servers import (
 )
 from komadori.errors import StoreAway
 from komadori.monitors.comfy import reporting
+from komadori.monitors.comfy.blame import NOT_OURS, Blame
 from komadori.monitors.comfy.diary import Diary
 from komadori.monitors.comfy.eyes import Eyes, Glance
 from komadori.monitors.comfy.hands import Hands, running
@@ -31,6 +32,7 @@ from komadori.monitors.comfy.process import Patience
 from komadori.monitors.comfy.rules import Rules
 from komadori.monitors.comfy.standing import Act, Decision, Happening, Seen, Standing
 from komadori.monitors.comfy.states import decide, port_is_taken, watch
+from komadori.monitors.comfy.surroundings import hide
 from komadori.monitors.comfy.tending import Tending
 from komadori.monitors.comfy.verdicts import Verdict
 from komadori.monitors.comfy.wishes import Wishes
@@ -95,9 +97,11 @@ class Supervisor(threading.Thread):
         first = ServerState.STOPPED if self._hands is not None else ServerState.SUSPECT
         self._standing = Standing(state=first, since=0.0)
         self._before = reporting.Before()
+        self._blame = Blame()
         self._wishes = Wishes(self._hands, quiet_s=2 * self._rules.interval_s)
         self._told_at = float("-inf")
         self._is_watching = self._is_unsure = False
+        self._is_first_look = True
 
     # what others may ask of it
 
@@ -127,6 +131,7 @@ class Supervisor(threading.Thread):
     def stop(self, *, leave_running: bool = True) -> None:
         """Stop watching. The server goes on, to be adopted again, unless it is to end too."""
         self._stopping.set()
+        self._probe.cut()  # one that answers byte by byte is not waited for
         if self.ident is not None and self is not threading.current_thread():
             self.join(_STOP_S)
         try:
@@ -161,9 +166,11 @@ class Supervisor(threading.Thread):
         now = self._clock.now()
         self._take_commands()
         glance = self._eyes.glance(now, self.state)
+        if self._stopping.is_set() and glance.verdict not in (None, Verdict.OK):
+            raise Stopped("this supervisor is stopped")  # its question was cut
         self._stay()  # an answer may have taken long
         if self._hands is None:
-            self._note_outage(glance)
+            self._note_outage(now, glance)
         self._settle(self._decide(self._seen(now, glance)), now)
         try:
             self._tend(now, glance)
@@ -204,6 +211,7 @@ class Supervisor(threading.Thread):
         report = self._book.report(self.server.name)
         since = now - self._rules.crashes_within_s
         self._before = reporting.Before.of(report)
+        self._tending.offers.remember(reporting.offers_of(report, self.server))
         self._wishes.is_drained = reporting.was_drained(report)
         incidents = self._book.incidents(self.server.name, since)
         self._standing = reporting.standing_of(
@@ -213,6 +221,8 @@ class Supervisor(threading.Thread):
         self._tending.began_anew(now)
         if self._hands is not None:
             self._adopt(self._hands, report, now)
+        else:
+            self._blame.recall(incidents, self._before.boot)
 
     def _adopt(self, hands: Hands, report: ServerReport | None, now: float) -> None:
         if not hands.adopt() or hands.birth is None:
@@ -247,6 +257,11 @@ class Supervisor(threading.Thread):
         if command.verb is Verb.FREE:
             by = f"by {command.by}" + (f": {command.reason}" if command.reason else "")
             self._tending.free(now, f"free memory {by}")
+        elif self._hands is None and command.verb is Verb.RESTART and command.by == "worker":
+            reason = f"a worker saw it stuck: {command.reason}".rstrip(": ")
+            running = self._eyes.last.queue.running
+            if self._blame.accuse(reason, running, self._before.boot):
+                self._note(Happening(IncidentKind.WEDGED, reason, NOT_OURS), now)
         elif (happening := self._wishes.obey(command)) is not None:
             self._note(happening, now)
 
@@ -260,7 +275,7 @@ class Supervisor(threading.Thread):
             is_reboot=glance.is_reboot,
             verdict=glance.verdict,
             is_busy=bool(self._eyes.last.queue.running),
-            wedge=glance.wedge or wishes.accused,
+            wedge=glance.wedge or wishes.accused or self._blame.reason,
             start_fault=glance.start_fault,
             restart=restart.cause if restart is not None else "",
             restart_kind=restart.kind if restart is not None else IncidentKind.OPERATOR,
@@ -269,7 +284,8 @@ class Supervisor(threading.Thread):
         )
         if hands is None or self.state in _RESTING or (glance.exit is None and seen.has_process):
             return seen
-        return replace(seen, log_says=hands.says(is_start=not self._standing.was_ready))
+        says = hands.says(is_start=not self._standing.was_ready)
+        return replace(seen, log_says=says, fault=hands.fault)
 
     def _decide(self, seen: Seen) -> Decision:
         if self._hands is None:
@@ -327,9 +343,17 @@ class Supervisor(threading.Thread):
         self._stay()
         self._tell(self._clock.now())
 
-    def _note_outage(self, glance: Glance) -> None:
+    def _note_outage(self, now: float, glance: Glance) -> None:
         """A server of others that was away, or counts from 0 again, was started anew."""
-        self._before = self._before.seeing(glance.look)
+        look = glance.look
+        if self._is_first_look and look is not None and look.verdict is Verdict.OK:
+            ours = self._book.prompts(self.server.name)
+            if self._before.has_lost(look.queue, ours, self._probe.has_ended):
+                self._before = replace(self._before, was_refused=True)
+            self._is_first_look = False
+        self._before = self._before.seeing(look)
+        if self._blame.see(look, self._before.boot):
+            self._diary.recovered(now)
 
     def _tend(self, now: float, glance: Glance) -> None:
         if self._hands is None or self._hands.process is not None:
@@ -361,7 +385,7 @@ class Supervisor(threading.Thread):
             self._tending,
             self._before,
             attempts_most=self._attempts_most,
-            is_draining=self._wishes.takes_no_more,
+            wishes=self._wishes,
             owner=self.owner,
         )
         is_old = now - self._told_at >= _BEAT_S
@@ -373,14 +397,15 @@ class Supervisor(threading.Thread):
 
     def _note(self, happening: Happening, now: float) -> None:
         hands = self._hands
+        untold = hands.untold if hands is not None else ()
         is_over = happening.kind in reporting.OVER_AT_ONCE
         self._diary.note(
             Incident(
                 server=self.server.name,
                 kind=happening.kind,
                 at=now,
-                cause=happening.cause,
-                action=happening.action,
+                cause=hide(happening.cause, untold),
+                action=hide(happening.action, untold),
                 exit_code=happening.exit_code,
                 prompts=self._eyes.last.queue.running,
                 log_tail=hands.log.tail() if hands is not None and not is_over else "",

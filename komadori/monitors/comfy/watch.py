@@ -65,6 +65,10 @@ class ServerWatch:
         self._names = [name for one in settings.comfyui.servers for name in names_of(one)]
         wanted = [one for one in settings.comfyui.servers if only in (None, one.name)]
         self._taken = {address(one.url)[1] for one in settings.comfyui.servers}
+        self._stopping = threading.Event()
+        self._forgetting = threading.Thread(
+            target=self._keep_forgetting, name="comfy-forgetting", daemon=True
+        )
         self._fleets = [self._fleet(one) for one in wanted if is_for_here(one)]
         for one in wanted:
             if not is_for_here(one):
@@ -113,13 +117,28 @@ class ServerWatch:
     def start(self) -> None:
         """Begin to watch. Servers that were taken out of the settings are forgotten."""
         if not self._is_part:
-            with suppress(StoreAway):
-                self._book.forget_others(self._names)
+            self._forget_others()
+            self._forgetting.start()
         for fleet in self._fleets:
             fleet.start()
 
+    def _forget_others(self) -> None:
+        with suppress(StoreAway):
+            self._book.forget_others(self._names)
+
+    def _keep_forgetting(self) -> None:
+        """Forget them again when the lease of who watched them has run out, and now and then."""
+        wait_s = self._lease_s + 1.0
+        while not self._stopping.wait(wait_s):
+            try:
+                self._forget_others()
+            except Exception:  # at the thread's boundary: the next round is tried
+                log.exception("servers that are gone could not be forgotten")
+            wait_s = (self._rules or Rules.of(self._settings)).offers_s
+
     def stop(self, *, leave_running: bool = True) -> None:
         """Stop watching. Servers go on, to be adopted again, unless they are to end too."""
+        self._stopping.set()
         stopping = [
             threading.Thread(target=fleet.stop, kwargs={"leave_running": leave_running})
             for fleet in self._fleets
@@ -128,6 +147,8 @@ class ServerWatch:
             one.start()
         for one in stopping:
             one.join()
+        if self._forgetting.ident is not None:
+            self._forgetting.join(5.0)
 
 
 class Fleet(threading.Thread):

@@ -32,6 +32,12 @@ class Wishes:
         """Whether it is to take no new prompts."""
         return self.is_drained or bool(self.unneeded)
 
+    @property
+    def is_only_unneeded(self) -> bool:
+        """Whether nothing keeps it from running but that there is no work for it."""
+        is_stopped = self._hands is not None and bool(self._hands.place.stopped_because)
+        return bool(self.unneeded) and not is_stopped
+
     def forget(self) -> None:
         """What was wanted at this moment is done."""
         self.restart, self.try_now, self.accused = None, "", ""
@@ -61,12 +67,15 @@ class Wishes:
             case Verb.DRAIN | Verb.RESUME:
                 self.is_drained = command.verb is Verb.DRAIN
                 action = "it takes no new prompts" if self.is_drained else "it takes prompts"
-                return Happening(IncidentKind.OPERATOR, f"{command.verb} {by}", action)
+                return Happening(IncidentKind.NOTED, f"{command.verb} {by}", action)
             case _ if self._hands is None:
                 log.warning("not ours to %s: server=%s", command.verb, command.server)
             case Verb.STOP:
                 self._hands.place.keep_stopped(f"stopped {by}")
-                return Happening(IncidentKind.OPERATOR, f"stop {by}", "it is ended")
+                is_there = self._hands.process is not None
+                kind = IncidentKind.OPERATOR if is_there else IncidentKind.NOTED
+                action = "it is ended" if is_there else "it is not started"
+                return Happening(kind, f"stop {by}", action)
             case Verb.START | Verb.RESTART:
                 self._bring_up(self._hands, command, f"{command.verb} {by}")
         return None
