@@ -18,7 +18,11 @@ PIP := $(RUN) -m pip install --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run install test check format bench bench-comfy bench-compress bench-idle
+# many tests wait for processes: one more than there are cores keeps the cores busy
+CORES = $$($(RUN) -c "import os; print(min((os.cpu_count() or 1) + 1, 6))")
+PYTEST = $(RUN) -m pytest -n $(CORES) --dist loadfile
+
+.PHONY: help run install test test-slow check format bench bench-comfy bench-compress bench-idle
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -28,11 +32,13 @@ run: $(INSTALLED) ## start the page and its workers; Ctrl-C stops everything
 
 install: $(INSTALLED) ## make .venv with what the product needs, without starting it
 
-test: $(INSTALLED_DEV) ## install what the tests need, Debian packages too, and run them all
+test: $(INSTALLED_DEV) ## install what the tests need, Debian packages too, and run all but the slow ones
 	@scripts/install-test-packages
-	@# many tests wait for processes: one more than there are cores keeps the cores busy
-	workers=$$($(RUN) -c "import os; print(min((os.cpu_count() or 1) + 1, 6))"); \
-	$(RUN) -m pytest -n $$workers --dist loadfile $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-slow: $(INSTALLED_DEV) ## run the tests that take minutes: servers that crash, hang and are watched
+	@scripts/install-test-packages
+	$(PYTEST) -m slow $(ARGS)
 
 check: $(INSTALLED_DEV) ## lint, format, types and the directions of imports
 	$(RUN) -m ruff check .

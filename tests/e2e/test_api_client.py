@@ -50,6 +50,8 @@ ENDPOINTS = {
     ],
     "/job_clips": ["job_id", "session_key"],
     "/workflows": [],
+    "/health": ["hours", "password"],
+    "/operate": ["server", "verb", "password"],
     "/approve_draft": ["job_id", "draft", "session_key"],
     "/redo_draft": ["job_id", "request", "seed", "session_key"],
     "/pick_candidate": ["job_id", "number", "session_key"],

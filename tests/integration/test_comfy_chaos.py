@@ -20,6 +20,7 @@ from tests.integration.watched_comfy import processes_at, watched
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.slow,
     pytest.mark.parametrize("bell", ["sqlite"], indirect=True),
 ]
 

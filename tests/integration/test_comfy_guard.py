@@ -22,7 +22,7 @@ from tests.fakes.comfy_server import comfy_server
 from tests.integration.comfy_ward import INTERVAL_S, PATIENCE, QUICK, Ward, processes_with, ward_in
 from tests.integration.processes import is_alive, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 S, K = ServerState, IncidentKind
 

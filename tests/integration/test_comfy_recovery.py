@@ -12,7 +12,7 @@ from tests.integration.house import House
 from tests.integration.processes import Consumer, until
 from tests.integration.watched_comfy import watched
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 Fault = Callable[[AtComfy], object]
 

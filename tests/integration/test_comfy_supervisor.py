@@ -19,7 +19,7 @@ from komadori.settings import ServerSettings
 from tests.integration.comfy_ward import INTERVAL_S, LEASE_S, Ward, processes_with, ward_in
 from tests.integration.processes import is_alive, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 S, K = ServerState, IncidentKind
 

@@ -20,7 +20,7 @@ from tests.fakes.comfy_server import comfy_server, free_port
 from tests.integration.comfy_ward import INTERVAL_S, LEASE_S, PATIENCE, QUICK, Ward, ward_in
 from tests.integration.processes import Program, is_alive, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 S, K = ServerState, IncidentKind
 

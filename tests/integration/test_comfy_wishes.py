@@ -16,7 +16,7 @@ from tests.fakes.comfy_server import comfy_server
 from tests.integration.comfy_ward import INTERVAL_S, QUICK, Ward, ward_in
 from tests.integration.processes import is_alive, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 S, K = ServerState, IncidentKind
 _FREE_SOON = {"holds_s": 0.5, "free_takes_s": 0.5, "relief_again_s": 60.0}

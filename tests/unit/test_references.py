@@ -214,7 +214,8 @@ async def test_who_draws_in_this_process_gets_them_upright_and_nothing_is_said_o
 async def test_each_of_several_is_timed_and_they_overlap(
     at_work: AtWork, keep: Keep, prepare: Prepare
 ) -> None:
-    drawing = a_drawing(keep(a_photo(1)), Mei=keep(a_photo(2)))
+    large = 2400  # small ones are done before the other thread has begun
+    drawing = a_drawing(keep(a_photo(1, large)), Mei=keep(a_photo(2, large)))
 
     await prepared(drawing, at_work, prepare)
 
