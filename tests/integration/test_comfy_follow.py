@@ -438,7 +438,7 @@ async def test_a_frozen_server_is_silent(client: ComfyClient, server: ComfyServe
 async def test_a_server_that_stands_for_a_while_is_waited_for(
     client: ComfyClient, server: ComfyServer
 ) -> None:
-    server.do("block", at="middle", seconds=1.2)  # longer than a question may take
+    server.do("block", at="middle", seconds=0.8)  # longer than a question may take
 
     assert (await Prompt(client, graph()).run()).ending == "success"
 

@@ -28,9 +28,10 @@ from komadori.queue.artifact_rows import add_reference
 from komadori.queue.calls import StepCalls
 from komadori.queue.clip_orders import ClipOrders
 from komadori.queue.frame_orders import FrameOrders
-from komadori.queue.ledger import Claim, Ending
+from komadori.queue.ledger import NO_ROOM, Claim, Ending
 from komadori.queue.moments import thinned
 from komadori.queue.providers import publish, read_backends
+from komadori.queue.room import queue_if_waiting, wake_for_room
 from komadori.queue.server_places import REST_AFTER, ask, read_standings
 from komadori.queue.server_waits import AWAY
 from komadori.queue.servers import ServerRows
@@ -91,11 +92,11 @@ class Room:
             )
         )
 
-    def park(self, claim: Claim, message: str = "Waiting.") -> None:
+    def park(self, claim: Claim, message: str = "Waiting.", code: str = AWAY) -> None:
         self.spine.ledger.finish(
             claim,
             Ending(
-                outcome="waited", problem=Problem(code=AWAY, message=message), retry_after_s=300
+                outcome="waited", problem=Problem(code=code, message=message), retry_after_s=300
             ),
         )
 
@@ -237,6 +238,25 @@ def test_a_job_that_waits_goes_on_when_a_server_is_there(room: Room) -> None:
     room.spine.reaper.look()
 
     assert room.spine.step_states(claim.job.id) == [StepState.QUEUED]
+
+
+def test_a_step_that_waits_for_a_place_goes_on_when_one_is_given_back(room: Room) -> None:
+    room.rows.tell(report())
+    claim, _ = room.claim()
+    room.park(claim, code=NO_ROOM)
+
+    wake_for_room(room.spine.ledger)
+
+    assert room.spine.step_states(claim.job.id) == [StepState.QUEUED]
+
+
+def test_a_step_that_was_taken_meanwhile_is_not_queued_a_second_time(room: Room) -> None:
+    room.rows.tell(report())
+    claim, _ = room.claim()
+
+    queue_if_waiting(room.spine.ledger, claim.job.id, claim.step.id)
+
+    assert room.spine.step_states(claim.job.id) == [StepState.RUNNING]
 
 
 def test_a_server_that_only_tells_that_it_is_well_wakes_nobody(room: Room) -> None:
