@@ -37,6 +37,8 @@ from tests.integration.comfy_hands import (
     until,
 )
 
+pytestmark = pytest.mark.slow
+
 LARGE = 50_000_000
 
 

@@ -40,6 +40,8 @@ from tests.integration.comfy_hands import (
     until,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ComfyServer]:

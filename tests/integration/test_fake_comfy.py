@@ -28,6 +28,8 @@ from tests.fakes.comfy_drawing import colour_of
 from tests.fakes.comfy_server import ComfyServer, comfy_server, free_port
 from tests.integration.processes import until
 
+pytestmark = pytest.mark.slow
+
 _REAL = os.environ.get("KOMADORI_REAL_COMFY")
 _RECORDINGS = os.environ.get("KOMADORI_COMFY_RECORDINGS")
 _WORKFLOWS = Path(__file__).resolve().parents[2] / "config" / "workflows"
