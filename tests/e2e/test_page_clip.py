@@ -19,7 +19,7 @@ from tests.e2e.browser import (
 )
 from tests.e2e.conftest import App
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 CHECK = "comfyui-check-clip"
 WAN = "comfyui-wan22-image-to-video"

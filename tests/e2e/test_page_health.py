@@ -35,7 +35,7 @@ from tests.e2e.conftest import App, RunApp
 from tests.e2e.test_page_looks import photograph
 from tests.fakes.comfy_server import command, free_port
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 PASSWORD = "correct horse"  # noqa: S105  # of these tests
 GB = 2**30

@@ -15,7 +15,7 @@ from tests.integration.drawing_at_comfy import MODULE, SDXL, STEP_S, AtComfy, fo
 from tests.integration.house import House
 from tests.integration.processes import Consumer, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

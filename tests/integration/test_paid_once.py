@@ -13,7 +13,7 @@ from tests.integration.conftest import StartConsumer, StartPage
 from tests.integration.paying import MODULE, PROVIDER_KEYS, Paying, noise, thaw
 from tests.integration.processes import until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 on_sqlite = pytest.mark.parametrize("bell", ["sqlite"], indirect=True)
 _PANELS, _BLOWS, _SEED = 8, 4, 25

@@ -352,7 +352,7 @@ def test_an_answer_that_does_not_come_in_time_is_told_as_lost_and_a_task_is_aske
     paying.offer("openai")
     paying.offer("jiekou-seedream-async", fallback=["openai"])
     consume(workers=2, module=MODULE)
-    paying.provider.fault("hang_before_headers")
+    paying.provider.fault("hang_before_headers", match={"shape": "openai"})
     paying.provider.fault("task_stuck", times=None)
 
     job = paying.frame()
